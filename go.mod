@@ -1,0 +1,3 @@
+module github.com/rowan-authz/rowan
+
+go 1.26.0
