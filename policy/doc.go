@@ -1,0 +1,2 @@
+// Package policy reads and prints the IAM JSON policy language.
+package policy
