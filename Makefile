@@ -1,0 +1,122 @@
+# The tasks of the house. `make` alone lists them; CONTRIBUTING.md says which to run when.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# The workspace of this tree, whatever the caller's environment says: every loop runs over it.
+export GOWORK := $(CURDIR)/go.work
+
+# The linter takes minutes to build, so it is kept outside the tree and built again only when its
+# versions or Go change.
+tools_key = $(shell { go env GOVERSION; cat internal/tools/go.mod internal/tools/go.sum; } | git hash-object --stdin)
+tools_dir = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rowan/tools/$(tools_key)/bin
+lint = $(tools_dir)/golangci-lint
+
+# How long each fuzz target runs; how many random cases the differential test decides; how often and
+# which benchmarks run.
+T ?= 20s
+N ?= 10000000
+COUNT ?= 6
+BENCH ?= .
+
+.PHONY: help
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: check
+check: fmt vet lint test ## Format, vet, lint, test: what to run before a commit.
+
+.PHONY: fmt
+fmt: tools ## Rewrite the Go files in their one format.
+	@$(lint) fmt
+
+.PHONY: fmt-check
+fmt-check: tools ## Fail if a Go file is not formatted, and show the difference.
+	@$(lint) fmt --diff
+
+.PHONY: vet
+vet: ## Vet every module.
+	@.ci/each go vet ./...
+
+.PHONY: lint
+lint: tools ## Lint every module; the arrow between packages is part of it.
+	@.ci/each $(lint) run --config $(CURDIR)/.golangci.yml --allow-parallel-runners ./...
+
+.PHONY: test
+test: ## Test every module of go.work.
+	@.ci/test
+
+.PHONY: race
+race: ## Test every module with the race detector.
+	@.ci/test -race
+
+.PHONY: fuzz
+fuzz: ## Fuzz every target for T (20s) each.
+	@.ci/fuzz each $(T)
+
+.PHONY: differential
+differential: ## Decide N (10000000) random cases with the engine and the reference; they must agree.
+	@mkdir -p bin
+	@go test ./engine -count=1 -run TestDifferential -timeout 0 -v -args -differential.n=$(N) </dev/null | tee bin/differential.txt
+	@grep -q '^--- PASS: TestDifferential' bin/differential.txt || { echo 'differential: no test ran' >&2; exit 1; }
+
+.PHONY: bench
+bench: tools ## Run the benchmarks beside the code (BENCH, COUNT), and compare with the run before.
+	@mkdir -p bin
+	@[ ! -f bin/bench.txt ] || mv bin/bench.txt bin/bench.before.txt
+	@EXCEPT=benchmarks .ci/each go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./... | sed '/no test files/d' | tee bin/bench.txt
+	@grep -q '^Benchmark' bin/bench.txt || { echo 'bench: no benchmark ran' >&2; exit 1; }
+	@[ ! -f bin/bench.before.txt ] || $(tools_dir)/benchstat bin/bench.before.txt bin/bench.txt
+
+.PHONY: compare
+compare: ## Measure Rowan beside its peers and a hand-written function, in one run.
+	@cd benchmarks && go run ./compare
+
+.PHONY: cover
+cover: ## Test every module and print how much of it the tests reach.
+	@mkdir -p bin
+	@.ci/test -coverprofile=cover.out
+	@.ci/each sh -c 'go tool cover -func=cover.out | tail -n 1; rm -f cover.out'
+
+.PHONY: gen
+gen: ## Generate what is generated.
+	@.ci/each go generate ./...
+
+.PHONY: tidy
+tidy: ## Tidy every go.mod, the one of the tools too.
+	@.ci/each env GOWORK=off go mod tidy
+	@cd internal/tools && GOWORK=off go mod tidy
+
+.PHONY: tools
+tools: ## Build the linter and benchstat, once, into the user's cache.
+	@[ -f $(tools_dir)/built ] || { \
+	  echo 'building the tools into $(tools_dir): some minutes, once' >&2; \
+	  mkdir -p $(tools_dir); \
+	  cd internal/tools; GOWORK=off GOFLAGS= GOBIN=$(tools_dir) go install tool; \
+	  touch $(tools_dir)/built; }
+
+# Each module must stand alone, as an embedder sees it: go.work can hide a missing requirement.
+.PHONY: standalone
+standalone: ## Build and vet every module without the workspace.
+	@.ci/each env GOWORK=off go build -o /dev/null ./...
+	@.ci/each env GOWORK=off go vet ./...
+
+.PHONY: clean-tree
+clean-tree: ## Fail if the workspace is not clean, say after `make gen`.
+	@dirty=$$(git status --porcelain); [ -z "$$dirty" ] || { echo "the workspace is not clean:"; echo "$$dirty"; git diff | head -n 100; exit 1; } >&2
+
+.PHONY: fuzz-short
+fuzz-short: ## Fuzz all targets for three minutes together.
+	@.ci/fuzz total 180
+
+# The tests stand behind the fuzzing so that their verdicts are what a reader of the log sees last.
+ci_steps := tools fmt-check vet lint standalone fuzz-short race gen clean-tree
+
+.PHONY: ci
+ci: ## All that must hold before a change lands, on a clean checkout, each step timed.
+	@for step in $(ci_steps); do \
+	  echo "== $$step"; begin=$$SECONDS; \
+	  $(MAKE) --no-print-directory $$step || { echo "== $$step failed after $$((SECONDS - begin)) s" >&2; exit 1; }; \
+	  echo "== $$step took $$((SECONDS - begin)) s"; \
+	done
