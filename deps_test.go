@@ -1,0 +1,246 @@
+package rowan_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"go/parser"
+	"go/token"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/rowan-authz/rowan"
+
+// TestEngineLinksOnlyTheArrow holds the arrow by what is really linked: beside the standard library
+// the engine is conditions, policy and engine, and what is internal to them.
+func TestEngineLinksOnlyTheArrow(t *testing.T) {
+	out := goTool(t, ".", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./engine")
+	var linked []string
+	internal := regexp.MustCompile(`^` + regexp.QuoteMeta(module) + `/(conditions|policy|engine)/internal/`)
+	for _, pkg := range strings.Fields(out) {
+		if !internal.MatchString(pkg) {
+			linked = append(linked, pkg)
+		}
+	}
+	require.ElementsMatch(t, []string{module + "/conditions", module + "/policy", module + "/engine"}, linked)
+}
+
+// goMod is the part of `go mod edit -json` that the tests read.
+type goMod struct {
+	Require []struct {
+		Path     string
+		Indirect bool
+	}
+	Replace []struct{ Old struct{ Path string } }
+	Tool    []struct{ Path string }
+}
+
+func readGoMod(t *testing.T, file string) goMod {
+	t.Helper()
+	var mod goMod
+	require.NoError(t, json.Unmarshal([]byte(goTool(t, ".", "mod", "edit", "-json", file)), &mod))
+	return mod
+}
+
+// TestRootRequiresFewModules keeps the root go.mod to what every embedder may be made to carry.
+func TestRootRequiresFewModules(t *testing.T) {
+	allowed := []string{
+		"github.com/golang-jwt/jwt/v5",
+		"go.yaml.in/yaml/v3",
+		"golang.org/x/crypto",
+		"github.com/alexedwards/argon2id",
+		"github.com/pquerna/otp",
+		"github.com/stretchr/testify",
+		"pgregory.net/rapid",
+	}
+	mod := readGoMod(t, "go.mod")
+	require.NotEmpty(t, mod.Require, "a go.mod that requires nothing was not read")
+	for _, r := range mod.Require {
+		if !r.Indirect {
+			require.Contains(t, allowed, r.Path)
+		}
+	}
+	require.Empty(t, mod.Tool, "tools live in internal/tools")
+	require.Empty(t, mod.Replace, "an embedder does not see our replacements")
+}
+
+// heavy names what made nested modules necessary: modules that no embedder of the engine carries.
+var heavy = regexp.MustCompile(`^(google\.golang\.org/grpc|github\.com/open-policy-agent/|cel\.dev/|github\.com/google/cel-go|` +
+	`github\.com/aws/|github\.com/jackc/|github\.com/lib/pq|github\.com/go-sql-driver/|github\.com/mattn/go-sqlite3|modernc\.org/)`)
+
+// TestEmbedderCarriesFewModules makes a program that embeds the engine and counts what it drags in.
+func TestEmbedderCarriesFewModules(t *testing.T) {
+	root, err := filepath.Abs(".")
+	require.NoError(t, err)
+	dir := t.TempDir()
+	write := func(name, text string) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	write("go.mod", "module embedder.example\n\ngo 1.26.0\n\nrequire "+module+" v0.0.0\n\nreplace "+module+" => "+root+"\n")
+	write("embedder.go", "// Package embedder decides.\npackage embedder\n\nimport _ \""+module+"/engine\"\n")
+	sums, err := os.ReadFile("go.sum")
+	require.NoError(t, err)
+	write("go.sum", string(sums))
+
+	goTool(t, dir, "build", "-mod=mod", "./...")
+	all := strings.Split(strings.TrimSpace(goTool(t, dir, "list", "-mod=mod", "-m", "all")), "\n")
+	require.Equal(t, "embedder.example", all[0])
+	carried := all[1:]
+	require.NotEmpty(t, carried)
+	require.LessOrEqual(t, len(carried), 16, "carried: %v", carried)
+	for _, line := range carried {
+		require.NotRegexp(t, heavy, line)
+	}
+}
+
+// TestPackageNames refuses the names that say nothing and so attract everything.
+func TestPackageNames(t *testing.T) {
+	vague := []string{"util", "utils", "common", "helper", "helpers", "types", "models", "pkg", "manager", "impl"}
+	for dir, files := range packages(t) {
+		for file, pkg := range files {
+			require.NotContains(t, vague, strings.TrimSuffix(pkg.name, "_test"), file)
+		}
+		require.NotContains(t, vague, path.Base(dir))
+	}
+}
+
+// TestEveryPackageIsDocumentedOnce wants the essay on a package in one place.
+func TestEveryPackageIsDocumentedOnce(t *testing.T) {
+	for dir, files := range packages(t) {
+		code, docs := 0, []string{}
+		for file, pkg := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			code++
+			if pkg.documented {
+				docs = append(docs, file)
+			}
+		}
+		if code > 0 {
+			require.Len(t, docs, 1, "package comments of %s", dir)
+		}
+	}
+}
+
+// TestTopLevelFolders wants an ADR before a new folder at the top.
+func TestTopLevelFolders(t *testing.T) {
+	allowed := []string{
+		".ci", "access", "analysis", "api", "benchmarks", "bundle", "cmd", "conditions",
+		"docs", "engine", "identity", "internal", "policy", "testdata",
+	}
+	for _, file := range tracked(t) {
+		if top, _, nested := strings.Cut(file, "/"); nested {
+			require.Contains(t, allowed, top, file)
+		}
+	}
+}
+
+// TestModules keeps the nested modules to the ones that an embedder must not carry, and each of them
+// in go.work, where the gates find it. The tools stay outside: their graph collides with cel-go's.
+func TestModules(t *testing.T) {
+	allowed := []string{".", "access/awssdk", "access/pgxrow", "api", "benchmarks", "cmd", "conditions/celop"}
+	var modules []string
+	for _, file := range tracked(t) {
+		if path.Base(file) == "go.mod" && path.Dir(file) != "internal/tools" && !strings.Contains(file, "testdata/") {
+			modules = append(modules, path.Dir(file))
+		}
+	}
+	require.Subset(t, allowed, modules)
+	var work struct{ Use []struct{ DiskPath string } }
+	require.NoError(t, json.Unmarshal([]byte(goTool(t, ".", "work", "edit", "-json", "go.work")), &work))
+	var used []string
+	for _, use := range work.Use {
+		used = append(used, path.Clean(use.DiskPath))
+	}
+	require.ElementsMatch(t, modules, used)
+}
+
+// TestNoPathsOfThisMachine finds what a tool or a paste leaves behind: the place of this checkout,
+// the home of whoever runs the tests, the caches of Go.
+func TestNoPathsOfThisMachine(t *testing.T) {
+	root, err := filepath.Abs(".")
+	require.NoError(t, err)
+	home, err := os.UserHomeDir()
+	require.NoError(t, err)
+	places := []string{root, home}
+	if parent := filepath.Dir(root); parent != filepath.Clean(os.TempDir()) {
+		places = append(places, parent)
+	}
+	caches := strings.TrimSpace(goTool(t, ".", "env", "GOMODCACHE", "GOCACHE", "GOPATH"))
+	places = append(places, strings.Split(caches, "\n")...)
+	for _, place := range places {
+		if place == string(filepath.Separator) {
+			continue
+		}
+		// As a whole path: a/work/b does not name the folder /work.
+		named := regexp.MustCompile(`(^|[^\w./-])` + regexp.QuoteMeta(filepath.ToSlash(place)) + `(/|\s|$)`)
+		for _, file := range tracked(t) {
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			require.False(t, named.Match(text), "%s names %s", file, place)
+		}
+	}
+}
+
+type goFile struct {
+	name       string
+	documented bool
+}
+
+// packages gives the package clause of every tracked Go file, by folder and file.
+func packages(t *testing.T) map[string]map[string]goFile {
+	t.Helper()
+	folders := map[string]map[string]goFile{}
+	for _, file := range tracked(t) {
+		if !strings.HasSuffix(file, ".go") || slices.Contains(strings.Split(file, "/"), "testdata") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.PackageClauseOnly|parser.ParseComments)
+		require.NoError(t, err)
+		dir := path.Dir(file)
+		if folders[dir] == nil {
+			folders[dir] = map[string]goFile{}
+		}
+		folders[dir][file] = goFile{name: parsed.Name.Name, documented: parsed.Doc != nil}
+	}
+	require.NotEmpty(t, folders)
+	return folders
+}
+
+// tracked lists the files of the repository that stand in the work tree.
+func tracked(t *testing.T) []string {
+	t.Helper()
+	cmd := exec.Command("git", "ls-files", "-z", "--cached")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	var files []string
+	for name := range strings.SplitSeq(strings.TrimRight(string(out), "\x00"), "\x00") {
+		if _, err := os.Stat(name); err == nil {
+			files = append(files, name)
+		}
+	}
+	require.NotEmpty(t, files)
+	return files
+}
+
+// goTool runs the go command in dir outside the workspace, as an embedder would.
+func goTool(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("go", args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
+	var out, complaints bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &complaints
+	require.NoError(t, cmd.Run(), "go %s: %s", strings.Join(args, " "), complaints.String())
+	return out.String()
+}
