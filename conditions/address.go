@@ -1,0 +1,37 @@
+package conditions
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// parseAddress reads one address of a context. An IPv4-mapped IPv6 address is
+// the IPv4 address. Source: iam-semantics §3.5; choice C9.
+func parseAddress(s string) (netip.Addr, bool) {
+	a, err := netip.ParseAddr(s)
+	if err != nil || a.Zone() != "" {
+		return netip.Addr{}, false
+	}
+	return a.Unmap(), true
+}
+
+// parsePrefix reads an address or CIDR of a policy. Bits after the mask are
+// ignored. A mapped prefix of at least 96 bits is the IPv4 prefix.
+func parsePrefix(s string) (netip.Prefix, error) {
+	if !strings.Contains(s, "/") {
+		a, ok := parseAddress(s)
+		if !ok {
+			return netip.Prefix{}, fmt.Errorf("%q is no IP address or CIDR", s)
+		}
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(s)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("%q is no IP address or CIDR", s)
+	}
+	if p.Addr().Is4In6() && p.Bits() >= 96 {
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
+	return p.Masked(), nil
+}

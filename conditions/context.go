@@ -1,0 +1,310 @@
+package conditions
+
+import (
+	"fmt"
+	"iter"
+	"net/netip"
+	"strconv"
+)
+
+// MaxContextKeys is how many keys one context holds.
+const MaxContextKeys = 512
+
+// Context holds the values of the context keys of one request. Only the server
+// fills it: a value that a client sent as a key of its own never belongs here.
+//
+// A key is absent, present with values, present without values, or
+// indeterminate: present with a value that is not of its kind. Every condition
+// and variable that reads an indeterminate key is Unknown.
+//
+// The zero value is not usable; see Vocabulary.NewContext. A Context may be
+// read by many goroutines while nobody changes it.
+type Context struct {
+	vocabulary *Vocabulary
+	base       *Context
+	slots      []uint16 // by id: 1 + index into entries
+	entries    []entry
+	dynamic    int      // how many entries have no id
+	arena      []string // what entries' values point into
+}
+
+// entry is one key that is present.
+type entry struct {
+	id     int32
+	bad    bool // indeterminate
+	hash   uint64
+	name   string // the registry's spelling or as written
+	folded string // of dynamic keys
+	values []string
+	typed  typed // of a single-valued key with one value
+}
+
+// typed is a value parsed by its key's kind.
+type typed struct {
+	number  number
+	instant instant
+	address netip.Addr
+	bool    bool
+}
+
+// NewContext returns an empty context.
+func (v *Vocabulary) NewContext() *Context {
+	return &Context{vocabulary: v, slots: make([]uint16, len(v.keys))}
+}
+
+// Vocabulary returns the vocabulary that made c.
+func (c *Context) Vocabulary() *Vocabulary { return c.vocabulary }
+
+// Reset empties c for another request and keeps its memory. A base, which may
+// be nil, is read before c: what it holds cannot be overridden, so the keys
+// that a session determines belong there. The base must be of the same
+// vocabulary and have no base itself, or Reset leaves c empty and without a
+// vocabulary, and every decision on it denies.
+func (c *Context) Reset(base *Context) {
+	for i := range c.entries {
+		if id := c.entries[i].id; id >= 0 {
+			c.slots[id] = 0
+		}
+	}
+	// Values of the last request must not live on in spare capacity.
+	clear(c.entries)
+	clear(c.arena)
+	c.entries, c.arena, c.dynamic, c.base = c.entries[:0], c.arena[:0], 0, base
+	if base != nil && (base.vocabulary != c.vocabulary || base.base != nil) {
+		c.base, c.vocabulary = nil, nil
+	}
+}
+
+// Set stores values under key, replacing what was there; with no values the
+// key is present without a value, which is not the same as absent. It parses
+// once, by the key's kind. Names compare case-insensitively, except that tag
+// keys which differ by case alone are kept apart (see the package comment).
+//
+// It wraps ErrUnknownKey, ErrKeyName (both leave c as it was), and ErrValue
+// for a value that is not of the key's kind and for several values of a
+// single-valued key; the key is then indeterminate. The strings are kept, the
+// slice is not. Source: IAM User Guide, "IAM JSON policy elements: Condition".
+func (c *Context) Set(key string, values ...string) error {
+	if c.vocabulary == nil {
+		return fmt.Errorf("%w %q: the context has no vocabulary", ErrUnknownKey, key)
+	}
+	if id, ok := c.vocabulary.ids[key]; ok {
+		k := &c.vocabulary.keys[id]
+		e, err := c.slot(id)
+		if err != nil {
+			return err
+		}
+		return c.store(e, id, k.Name, k.Kind, k.List, values)
+	}
+	ref, err := c.vocabulary.resolve(key)
+	if err != nil {
+		return err
+	}
+	e, err := c.slotFor(&ref)
+	if err != nil {
+		return err
+	}
+	e.folded, e.hash = ref.folded, ref.hash
+	return c.store(e, ref.id, ref.name, ref.kind, ref.list, values)
+}
+
+func (c *Context) slot(id int32) (*entry, error) {
+	if i := c.slots[id]; i != 0 {
+		return &c.entries[i-1], nil
+	}
+	e, err := c.grow()
+	if err == nil {
+		c.slots[id] = uint16(len(c.entries))
+	}
+	return e, err
+}
+
+func (c *Context) slotFor(ref *keyRef) (*entry, error) {
+	if ref.id >= 0 {
+		return c.slot(ref.id)
+	}
+	for i := range c.entries {
+		if e := &c.entries[i]; e.id < 0 && e.name == ref.name {
+			return e, nil
+		}
+	}
+	e, err := c.grow()
+	if err == nil {
+		c.dynamic++
+	}
+	return e, err
+}
+
+func (c *Context) grow() (*entry, error) {
+	if len(c.entries) >= MaxContextKeys {
+		return nil, fmt.Errorf("more than %d context keys", MaxContextKeys)
+	}
+	c.entries = append(c.entries, entry{})
+	return &c.entries[len(c.entries)-1], nil
+}
+
+func (c *Context) store(e *entry, id int32, name string, kind Kind, list bool, values []string) error {
+	first := len(c.arena)
+	c.arena = append(c.arena, values...)
+	e.id, e.name = id, name
+	e.values = c.arena[first:len(c.arena):len(c.arena)]
+	e.bad = false
+	if list || kind == Untyped || len(values) == 0 {
+		return nil
+	}
+	if len(values) > 1 {
+		e.bad = true
+		return fmt.Errorf("%w: %s takes one value, not %d", ErrValue, name, len(values))
+	}
+	if kind != String && kind != StringOrARN && kind != Binary && !e.typed.parse(kind, values[0]) {
+		e.bad = true
+		return fmt.Errorf("%w: %s is a %s, not %.100q", ErrValue, name, kind, values[0])
+	}
+	return nil
+}
+
+// parse reads s by kind.
+func (t *typed) parse(kind Kind, s string) (ok bool) {
+	switch kind {
+	case Number:
+		t.number, ok = parseNumber(s)
+	case Date:
+		t.instant, ok = parseDate(s)
+	case Epoch:
+		t.instant, ok = parseDate(s)
+		t.number = t.instant.number(s)
+	case Bool:
+		t.bool, ok = parseBool(s)
+	case IP:
+		t.address, ok = parseAddress(s)
+	case ARN:
+		ok = isARN(s)
+	case String, StringOrARN, Binary, Untyped:
+		ok = true
+	}
+	return ok
+}
+
+// number returns t, which was read from s, as whole epoch seconds; IAM's
+// request times have no finer resolution. Source: iam-semantics §3.5.
+func (t instant) number(s string) number {
+	if !digits(s) {
+		s = strconv.FormatInt(t.seconds, 10)
+	}
+	n, _ := parseNumber(s)
+	return n
+}
+
+// parseBool reads true or false without regard to ASCII case. Source:
+// iam-semantics §3.5; choice C8.
+func parseBool(s string) (value, ok bool) {
+	switch {
+	case equalFoldASCII(s, "true"):
+		return true, true
+	case equalFoldASCII(s, "false"):
+		return false, true
+	}
+	return false, false
+}
+
+// find returns the entry that k reads, nil when it is absent. It is ambiguous
+// when several tag keys differ from k only by case and none is spelt like it.
+func (c *Context) find(k *keyRef) (e *entry, ambiguous bool) {
+	if c.base != nil {
+		if e, ambiguous = c.base.find(k); e != nil || ambiguous {
+			return e, ambiguous
+		}
+	}
+	if k.id >= 0 {
+		if i := c.slots[k.id]; i != 0 {
+			return &c.entries[i-1], false
+		}
+		return nil, false
+	}
+	if c.dynamic == 0 {
+		return nil, false
+	}
+	return c.findDynamic(k)
+}
+
+// findDynamic implements the rule for tag keys: an exact hit wins; else the
+// only one that differs by case; several are indeterminate. Source:
+// iam-semantics §2.6.
+func (c *Context) findDynamic(k *keyRef) (e *entry, ambiguous bool) {
+	for i := range c.entries {
+		x := &c.entries[i]
+		if x.id >= 0 || x.hash != k.hash || x.folded != k.folded {
+			continue
+		}
+		if x.name == k.name {
+			return x, false
+		}
+		ambiguous = ambiguous || e != nil
+		e = x
+	}
+	if ambiguous {
+		return nil, true
+	}
+	return e, false
+}
+
+// State says how a key stands in a context. The zero value is Absent.
+type State uint8
+
+// The states of a key. Present includes a key without values.
+const (
+	Absent State = iota
+	Present
+	Indeterminate
+)
+
+// Value returns the values of key and how it stands. The slice must not be
+// changed. A key that the vocabulary refuses is Absent.
+func (c *Context) Value(key string) ([]string, State) {
+	if c.vocabulary == nil {
+		return nil, Absent
+	}
+	ref, err := c.vocabulary.resolve(key)
+	if err != nil {
+		return nil, Absent
+	}
+	return c.value(&ref)
+}
+
+func (c *Context) value(k *keyRef) ([]string, State) {
+	e, ambiguous := c.find(k)
+	switch {
+	case ambiguous:
+		return nil, Indeterminate
+	case e == nil:
+		return nil, Absent
+	case e.bad:
+		return e.values, Indeterminate
+	}
+	return e.values, Present
+}
+
+// All yields every key that is present, in the registry's spelling, with its
+// values; those of the base first.
+func (c *Context) All() iter.Seq2[string, []string] {
+	return func(yield func(string, []string) bool) {
+		if c.base != nil {
+			for name, values := range c.base.All() {
+				if !yield(name, values) {
+					return
+				}
+			}
+		}
+		for i := range c.entries {
+			e := &c.entries[i]
+			if c.base != nil {
+				if _, state := c.base.Value(e.name); state != Absent {
+					continue
+				}
+			}
+			if !yield(e.name, e.values) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,385 @@
+package conditions
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// test is the right side of a condition: the policy's values, ORed. Each
+// family of operators has one. Its values are compiled once.
+type test interface {
+	// hit says whether the request's value satisfies the positive form of the
+	// operator against some policy value. e holds the value parsed by its
+	// key's kind, if that kind is not Untyped.
+	hit(c *Context, e *entry, kind Kind, value string) Truth
+	// texts returns the policy values as written.
+	texts() []string
+	// patterns returns those values that hold policy variables.
+	patterns() []Pattern
+}
+
+// values is the plain text of policy values.
+type values []string
+
+func (v values) texts() []string   { return v }
+func (values) patterns() []Pattern { return nil }
+
+// manyValues is the number of plain values from which a map is faster than
+// comparing one by one.
+const manyValues = 24
+
+// equals is StringEquals: literals, and values with variables.
+type equals struct {
+	values
+	literals []string
+	index    map[string]struct{} // of literals, if there are many
+	with     []Pattern
+}
+
+func (t *equals) hit(c *Context, _ *entry, _ Kind, value string) Truth {
+	if t.index != nil {
+		if _, ok := t.index[value]; ok {
+			return True
+		}
+	} else {
+		for _, s := range t.literals {
+			if s == value {
+				return True
+			}
+		}
+	}
+	return anyPattern(t.with, c, value)
+}
+
+func (t *equals) patterns() []Pattern { return t.with }
+
+func anyPattern(patterns []Pattern, c *Context, value string) Truth {
+	result := False
+	for i := range patterns {
+		if result = result.Or(patterns[i].Match(value, c)); result == True {
+			break
+		}
+	}
+	return result
+}
+
+// equalsFold is StringEqualsIgnoreCase. A value with variables is compared
+// after substitution.
+type equalsFold struct {
+	values
+	literals []string
+	with     []Pattern
+}
+
+// foldHit compares under Unicode simple folding; AWS names none. Source:
+// iam-semantics §3.1; choice C10.
+func foldHit(value, text string) bool { return strings.EqualFold(value, text) }
+
+func (t *equalsFold) hit(c *Context, _ *entry, _ Kind, value string) Truth {
+	for _, s := range t.literals {
+		if foldHit(value, s) {
+			return True
+		}
+	}
+	result := False
+	for i := range t.with {
+		if result = result.Or(t.with[i].matchFold(value, c)); result == True {
+			break
+		}
+	}
+	return result
+}
+
+func (t *equalsFold) patterns() []Pattern { return t.with }
+
+// matchFold compares s without regard to case with a pattern of literals and
+// variables. Folding may change lengths, so pieces are compared rune by rune.
+func (p *Pattern) matchFold(s string, c *Context) Truth {
+	var texts [maxVariables]string
+	switch p.expand(c, &texts) {
+	case unresolved:
+		return False
+	case indeterminate:
+		return Unknown
+	case resolved:
+	}
+	vi := 0
+	for i := range p.tokens {
+		text := p.tokens[i].text
+		if p.tokens[i].kind == reserved {
+			text = texts[vi]
+			vi++
+		}
+		n := foldPrefix(s, text)
+		if n < 0 {
+			return False
+		}
+		s = s[n:]
+	}
+	return truth(s == "")
+}
+
+// foldPrefix returns the length of the prefix of s that equals text without
+// regard to case, negative if there is none.
+func foldPrefix(s, text string) int {
+	at := 0
+	for i := 0; i < len(text); {
+		if at >= len(s) {
+			return -1
+		}
+		n, m := runeLen(s, at), runeLen(text, i)
+		if !strings.EqualFold(s[at:at+n], text[i:i+m]) {
+			return -1
+		}
+		at += n
+		i += m
+	}
+	return at
+}
+
+// like is StringLike, and ArnLike with arn set.
+type like struct {
+	values
+	all  []Pattern
+	with []Pattern
+	arn  bool
+}
+
+func (t *like) hit(c *Context, _ *entry, _ Kind, value string) Truth {
+	if t.arn && !isARN(value) {
+		return Unknown
+	}
+	return anyPattern(t.all, c, value)
+}
+
+func (t *like) patterns() []Pattern { return t.with }
+
+type numeric struct {
+	values
+	comparison comparison
+	numbers    []number
+}
+
+func (t *numeric) hit(_ *Context, e *entry, kind Kind, value string) Truth {
+	n := e.typed.number
+	if kind == Untyped {
+		var ok bool
+		if n, ok = parseNumber(value); !ok {
+			return unreadable
+		}
+	}
+	for i := range t.numbers {
+		if t.comparison.holds(n.compare(t.numbers[i])) {
+			return True
+		}
+	}
+	return False
+}
+
+// unreadable is the result for a value of an untyped key that does not parse
+// under the operator's type. Taken as False it would open a Deny. Source:
+// iam-semantics §3.5; choice C2.
+const unreadable = Unknown
+
+type date struct {
+	values
+	comparison comparison
+	instants   []instant
+}
+
+func (t *date) hit(_ *Context, e *entry, kind Kind, value string) Truth {
+	at := e.typed.instant
+	if kind == Untyped {
+		var ok bool
+		if at, ok = parseDate(value); !ok {
+			return unreadable
+		}
+	}
+	for i := range t.instants {
+		if t.comparison.holds(at.compare(t.instants[i])) {
+			return True
+		}
+	}
+	return False
+}
+
+type boolean struct {
+	values
+	want bool
+}
+
+func (t *boolean) hit(_ *Context, e *entry, kind Kind, value string) Truth {
+	b := e.typed.bool
+	if kind == Untyped {
+		var ok bool
+		if b, ok = parseBool(value); !ok {
+			return unreadable
+		}
+	}
+	return truth(b == t.want)
+}
+
+// binary compares the bytes of the context's text with the decoded policy
+// value. Source: iam-semantics §3.5; choice C3.
+type binary struct {
+	values
+	bytes []string
+}
+
+func (t *binary) hit(_ *Context, _ *entry, _ Kind, value string) Truth {
+	for _, b := range t.bytes {
+		if b == value {
+			return True
+		}
+	}
+	return False
+}
+
+type network struct {
+	values
+	prefixes []netip.Prefix
+}
+
+func (t *network) hit(_ *Context, e *entry, kind Kind, value string) Truth {
+	a := e.typed.address
+	if kind == Untyped {
+		var ok bool
+		if a, ok = parseAddress(value); !ok {
+			return unreadable
+		}
+	}
+	for i := range t.prefixes {
+		if t.prefixes[i].Contains(a) {
+			return True
+		}
+	}
+	return False
+}
+
+// newTest compiles the policy values of a family. fault is called with the
+// index of a value that does not compile.
+func (v *Vocabulary) newTest(f form, texts []string, variables bool, fault func(i int, err error)) test {
+	switch f.family {
+	case familyString:
+		return v.newEquals(texts, variables, fault)
+	case familyStringFold:
+		t := v.newEquals(texts, variables, fault)
+		return &equalsFold{t.values, t.literals, t.with}
+	case familyLike, familyARN:
+		return v.newLike(f.family == familyARN, texts, variables, fault)
+	case familyNumber:
+		t := &numeric{values: texts, comparison: f.comparison}
+		t.numbers = compileEach(texts, parseNumber, "is no number", fault)
+		return t
+	case familyDate:
+		t := &date{values: texts, comparison: f.comparison}
+		t.instants = compileEach(texts, parseDate, "is no date (YYYY-MM-DD, YYYY-MM-DDThh:mm:ssZ, or epoch seconds)", fault)
+		return t
+	case familyBool, familyNull:
+		return newBoolean(f, texts, fault)
+	case familyBinary:
+		t := &binary{values: texts}
+		t.bytes = compileEach(texts, decodeBase64, "is no standard base64 with padding", fault)
+		return t
+	case familyIP:
+		t := &network{values: texts}
+		t.prefixes = compileEach(texts, func(s string) (netip.Prefix, bool) {
+			p, err := parsePrefix(s)
+			return p, err == nil
+		}, "is no IP address or CIDR", fault)
+		return t
+	}
+	fault(0, fmt.Errorf("%w: no test for it", ErrOperator)) // unreachable while the catalogue is whole; fails closed
+	return &binary{}
+}
+
+func decodeBase64(s string) (string, bool) {
+	b, err := base64.StdEncoding.Strict().DecodeString(s)
+	return string(b), err == nil && !strings.ContainsAny(s, "\r\n")
+}
+
+// compileEach parses the values of a family that takes no policy variables.
+func compileEach[T any](texts []string, parse func(string) (T, bool), what string, fault func(int, error)) []T {
+	out := make([]T, 0, len(texts))
+	for i, s := range texts {
+		x, ok := parse(s)
+		switch {
+		case ok:
+			out = append(out, x)
+		case strings.Contains(s, "${"):
+			fault(i, fmt.Errorf("%w: %.100q: only String and Arn operators take policy variables", ErrOperator, s))
+		default:
+			fault(i, fmt.Errorf("%.100q %s", s, what))
+		}
+	}
+	return out
+}
+
+func newBoolean(f form, texts []string, fault func(int, error)) test {
+	t := &boolean{values: texts}
+	want := compileEach(texts, func(s string) (bool, bool) { return parseBool(s) }, "is neither true nor false", fault)
+	if len(texts) > 1 {
+		fault(1, fmt.Errorf("%w: one value, true or false, not %d", ErrOperator, len(texts)))
+	}
+	if len(want) > 0 {
+		t.want = want[0]
+	}
+	return t
+}
+
+func (v *Vocabulary) newEquals(texts []string, variables bool, fault func(int, error)) *equals {
+	t := &equals{values: texts}
+	plain := true
+	for _, s := range texts {
+		plain = plain && !strings.Contains(s, "${")
+	}
+	if plain || !variables {
+		t.literals = texts
+	} else {
+		for i, s := range texts {
+			tokens, err := v.scan(s, false, true)
+			if err != nil {
+				fault(i, err)
+				continue
+			}
+			if p := newPattern(s, tokens); p.variables {
+				t.with = append(t.with, p)
+			} else {
+				t.literals = append(t.literals, p.prefix)
+			}
+		}
+	}
+	if len(t.literals) > manyValues {
+		t.index = make(map[string]struct{}, len(t.literals))
+		for _, s := range t.literals {
+			t.index[s] = struct{}{}
+		}
+	}
+	return t
+}
+
+func (v *Vocabulary) newLike(arn bool, texts []string, variables bool, fault func(int, error)) *like {
+	t := &like{values: texts, arn: arn, all: make([]Pattern, 0, len(texts))}
+	for i, s := range texts {
+		var p Pattern
+		var err error
+		if arn {
+			p, err = v.compileARN(s, variables)
+		} else {
+			var tokens []token
+			tokens, err = v.scan(s, true, variables)
+			p = newPattern(s, tokens)
+		}
+		if err != nil {
+			fault(i, err)
+			continue
+		}
+		t.all = append(t.all, p)
+		if p.variables {
+			t.with = append(t.with, p)
+		}
+	}
+	return t
+}
