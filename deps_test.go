@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"os/exec"
 	"path"
@@ -104,30 +105,27 @@ func TestEmbedderCarriesFewModules(t *testing.T) {
 // TestPackageNames refuses the names that say nothing and so attract everything.
 func TestPackageNames(t *testing.T) {
 	vague := []string{"util", "utils", "common", "helper", "helpers", "types", "models", "pkg", "manager", "impl"}
-	for dir, files := range packages(t) {
-		for file, pkg := range files {
-			require.NotContains(t, vague, strings.TrimSuffix(pkg.name, "_test"), file)
-		}
-		require.NotContains(t, vague, path.Base(dir))
+	for _, file := range goFiles(t) {
+		require.NotContains(t, vague, strings.TrimSuffix(file.pkg, "_test"), file.path)
+		require.NotContains(t, vague, path.Base(file.dir), file.path)
 	}
 }
 
 // TestEveryPackageIsDocumentedOnce wants the essay on a package in one place.
 func TestEveryPackageIsDocumentedOnce(t *testing.T) {
-	for dir, files := range packages(t) {
-		code, docs := 0, []string{}
-		for file, pkg := range files {
-			if strings.HasSuffix(file, "_test.go") {
-				continue
-			}
-			code++
-			if pkg.documented {
-				docs = append(docs, file)
-			}
+	docs := map[string][]string{}
+	for _, file := range goFiles(t) {
+		if strings.HasSuffix(file.path, "_test.go") {
+			continue
 		}
-		if code > 0 {
-			require.Len(t, docs, 1, "package comments of %s", dir)
+		found := docs[file.dir]
+		if file.documented {
+			found = append(found, file.path)
 		}
+		docs[file.dir] = found
+	}
+	for _, dir := range slices.Sorted(maps.Keys(docs)) {
+		require.Len(t, docs[dir], 1, "package comments of %s", dir)
 	}
 }
 
@@ -192,28 +190,24 @@ func TestNoPathsOfThisMachine(t *testing.T) {
 }
 
 type goFile struct {
-	name       string
-	documented bool
+	path, dir, pkg string
+	documented     bool // has a package comment
 }
 
-// packages gives the package clause of every tracked Go file, by folder and file.
-func packages(t *testing.T) map[string]map[string]goFile {
+// goFiles reads the package clause of every tracked Go file.
+func goFiles(t *testing.T) []goFile {
 	t.Helper()
-	folders := map[string]map[string]goFile{}
-	for _, file := range tracked(t) {
-		if !strings.HasSuffix(file, ".go") || slices.Contains(strings.Split(file, "/"), "testdata") {
+	var files []goFile
+	for _, name := range tracked(t) {
+		if !strings.HasSuffix(name, ".go") || slices.Contains(strings.Split(name, "/"), "testdata") {
 			continue
 		}
-		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.PackageClauseOnly|parser.ParseComments)
+		parsed, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.PackageClauseOnly|parser.ParseComments)
 		require.NoError(t, err)
-		dir := path.Dir(file)
-		if folders[dir] == nil {
-			folders[dir] = map[string]goFile{}
-		}
-		folders[dir][file] = goFile{name: parsed.Name.Name, documented: parsed.Doc != nil}
+		files = append(files, goFile{name, path.Dir(name), parsed.Name.Name, parsed.Doc != nil})
 	}
-	require.NotEmpty(t, folders)
-	return folders
+	require.NotEmpty(t, files)
+	return files
 }
 
 // tracked lists the files of the repository that stand in the work tree.
