@@ -18,17 +18,18 @@ type cedarSubject struct {
 }
 
 func newCedar(w *workload.Workload) (Subject, error) {
-	policies, err := cedarPolicies(w)
+	policies, err := cedarPolicies(w, "context")
 	if err != nil {
 		return nil, err
 	}
 	return &cedarSubject{policies: policies}, nil
 }
 
-func cedarPolicies(w *workload.Workload) (*cedar.PolicySet, error) {
+// cedarPolicies reads the policies of w, which find what is asked in the record values.
+func cedarPolicies(w *workload.Workload, values string) (*cedar.PolicySet, error) {
 	var text strings.Builder
 	for _, p := range w.Policies {
-		if err := writeCedar(&text, w.Resources, p); err != nil {
+		if err := writeCedar(&text, w.Resources, p, values); err != nil {
 			return nil, err
 		}
 	}
@@ -38,7 +39,7 @@ func cedarPolicies(w *workload.Workload) (*cedar.PolicySet, error) {
 // writeCedar writes p as one Cedar policy. Both quantified conditions become containsAll, which
 // is true of an empty set too. A pattern needs the resource's text, which comes in the context
 // since an entity's id is not a string in Cedar.
-func writeCedar(text *strings.Builder, resources workload.Resources, p workload.Policy) error {
+func writeCedar(text *strings.Builder, resources workload.Resources, p workload.Policy, values string) error {
 	attributes, err := json.Marshal(p.Attributes)
 	if err != nil {
 		return err
@@ -53,8 +54,8 @@ func writeCedar(text *strings.Builder, resources workload.Resources, p workload.
 		scope = ", resource"
 		like = fmt.Sprintf("(context.resource like %q || context.resource like %q) && ", p.Resources[0], p.Resources[1])
 	}
-	_, err = fmt.Fprintf(text, "permit (principal, action in [%s]%s)\nwhen { %s[context.sub].containsAll(context.leadingKeys) && %s.containsAll(context.attributes) };\n",
-		strings.Join(actions, ", "), scope, like, attributes)
+	_, err = fmt.Fprintf(text, "permit (principal, action in [%s]%s)\nwhen { %s[%[4]s.sub].containsAll(%[4]s.leadingKeys) && %[5]s.containsAll(%[4]s.attributes) };\n",
+		strings.Join(actions, ", "), scope, like, values, attributes)
 	return err
 }
 
@@ -81,17 +82,13 @@ func cedarRequest(r *workload.Request) cedar.Request {
 		Principal: cedar.NewEntityUID("Identity", types.String(r.Identity)),
 		Action:    cedar.NewEntityUID("Action", types.String(r.Action)),
 		Resource:  cedar.NewEntityUID("Table", types.String(r.Resource)),
-		Context:   cedarContext(r),
+		Context: cedar.NewRecord(cedar.RecordMap{
+			"sub":         types.String(r.Identity),
+			"resource":    types.String(r.Resource),
+			"leadingKeys": cedarSet(r.LeadingKeys),
+			"attributes":  cedarSet(r.Attributes),
+		}),
 	}
-}
-
-func cedarContext(r *workload.Request) cedar.Record {
-	return cedar.NewRecord(cedar.RecordMap{
-		"sub":         types.String(r.Identity),
-		"resource":    types.String(r.Resource),
-		"leadingKeys": cedarSet(r.LeadingKeys),
-		"attributes":  cedarSet(r.Attributes),
-	})
 }
 
 func cedarSet(values []string) cedar.Set {
@@ -112,7 +109,7 @@ type cedarIndex struct {
 func newCedarIndex(w *workload.Workload) (Subject, error) {
 	c := &cedarIndex{tables: newTableIndex[cedar.PolicySet](w), none: cedar.NewPolicySet()}
 	for _, p := range w.Policies {
-		one, err := cedarPolicies(&workload.Workload{Resources: w.Resources, Policies: []workload.Policy{p}})
+		one, err := cedarPolicies(&workload.Workload{Resources: w.Resources, Policies: []workload.Policy{p}}, "context")
 		if err != nil {
 			return nil, err
 		}

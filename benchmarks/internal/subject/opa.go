@@ -39,13 +39,13 @@ func newOPA(w *workload.Workload) (Subject, error) {
 		rego.Module("checks.rego", regoChecks),
 		rego.Module("main.rego", "package main\n\ndefault allow := false\n\nallow if {\n\tsome name\n\tdata.documents[name].allow\n}\n"),
 	}
-	for _, p := range w.Policies {
+	for i, p := range w.Policies {
 		var text strings.Builder
-		fmt.Fprintf(&text, "package documents.%s\n\n", p.Table)
+		fmt.Fprintf(&text, "package documents.d%05d\n\n", i)
 		if err := writeRego(&text, w.Resources, p); err != nil {
 			return nil, err
 		}
-		options = append(options, rego.Module(p.Table+".rego", text.String()))
+		options = append(options, rego.Module(fmt.Sprintf("d%05d.rego", i), text.String()))
 	}
 	return prepareOPA(options)
 }
