@@ -1,0 +1,159 @@
+package reference
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// kind is what the values of a context key are.
+type kind uint8
+
+const (
+	textKind kind = iota
+	numberKind
+	dateKind
+	epochKind // a date that numeric operators may compare too
+	boolKind
+	addressKind
+	arnKind
+	textOrARNKind
+)
+
+// contextKey is what is known of a context key.
+type contextKey struct {
+	// name is the registry's spelling; for a family, with the tag as written.
+	name string
+	kind kind
+	// list: the key is list-typed, whatever number of values it has today.
+	list bool
+	// untyped: nothing is known of it, it takes every operator (C2).
+	untyped bool
+}
+
+// tagFamilies are the keys whose name ends in a tag key. Section 2.6.
+var tagFamilies = []string{
+	"aws:PrincipalTag/", "aws:RequestTag/", "aws:ResourceTag/",
+	"s3:ExistingObjectTag/", "s3:RequestObjectTag/",
+}
+
+// ownedPrefixes are those whose names are all known.
+var ownedPrefixes = []string{"aws", "dynamodb", "s3", "sts", "saml", "cognito-identity.amazonaws.com"}
+
+// registry holds the keys of sections 5.3, 5.4, 6.3 and 7 by folded name.
+var registry = index(
+	keys(textKind,
+		"aws:PrincipalAccount", "aws:PrincipalType", "aws:userid", "aws:username", "aws:PrincipalOrgID",
+		"aws:PrincipalServiceName", "aws:SourceIdentity", "aws:Ec2InstanceSourceVpc", "aws:SourceVpc",
+		"aws:SourceVpce", "aws:VpceAccount", "aws:VpceOrgID", "aws:ResourceAccount", "aws:ResourceOrgID",
+		"aws:RequestedRegion", "aws:UserAgent", "aws:referer", "aws:CalledViaFirst", "aws:CalledViaLast",
+		"aws:CalledViaAWSMCP", "aws:SourceAccount", "aws:SourceOrgID",
+		"cognito-identity.amazonaws.com:sub", "cognito-identity.amazonaws.com:aud",
+		"saml:sub", "saml:sub_type", "saml:namequalifier", "saml:aud", "saml:iss", "saml:doc",
+		"sts:RoleSessionName", "sts:SourceIdentity", "sts:ExternalId",
+		"dynamodb:Select", "dynamodb:ReturnValues", "dynamodb:ReturnConsumedCapacity", "dynamodb:EnclosingOperation",
+		"s3:prefix", "s3:delimiter", "s3:versionid", "s3:x-amz-acl", "s3:x-amz-server-side-encryption"),
+	lists(
+		"aws:PrincipalOrgPaths", "aws:PrincipalServiceNamesList", "aws:VpceOrgPaths", "aws:ResourceOrgPaths",
+		"aws:TagKeys", "aws:CalledVia", "aws:SourceOrgPaths",
+		"cognito-identity.amazonaws.com:amr", "sts:TransitiveTagKeys",
+		"saml:cn", "saml:commonName", "saml:eduorghomepageuri", "saml:eduorgidentityauthnpolicyuri",
+		"saml:eduorglegalname", "saml:eduorgsuperioruri", "saml:eduorgwhitepagesuri",
+		"saml:edupersonaffiliation", "saml:edupersonassurance", "saml:edupersonentitlement",
+		"saml:edupersonnickname", "saml:edupersonorgdn", "saml:edupersonorgunitdn",
+		"saml:edupersonprimaryaffiliation", "saml:edupersonprimaryorgunitdn", "saml:edupersonprincipalname",
+		"saml:edupersonscopedaffiliation", "saml:edupersontargetedid", "saml:givenName", "saml:mail",
+		"saml:name", "saml:organizationStatus", "saml:primaryGroupSID", "saml:surname", "saml:uid",
+		"saml:x500UniqueIdentifier",
+		"dynamodb:LeadingKeys", "dynamodb:FirstPartitionKeyValues", "dynamodb:SecondPartitionKeyValues",
+		"dynamodb:ThirdPartitionKeyValues", "dynamodb:FourthPartitionKeyValues", "dynamodb:Attributes",
+		"s3:RequestObjectTagKeys"),
+	keys(numberKind, "aws:MultiFactorAuthAge", "s3:max-keys"),
+	keys(dateKind, "aws:TokenIssueTime", "aws:CurrentTime"),
+	keys(epochKind, "aws:EpochTime"),
+	keys(boolKind,
+		"aws:PrincipalIsAWSService", "aws:MultiFactorAuthPresent", "aws:AssumedRoot", "aws:SecureTransport",
+		"aws:ViaAWSService", "aws:ViaAWSMCPService", "aws:IsMcpServiceAction", "dynamodb:FullTableScan"),
+	keys(addressKind, "aws:SourceIp", "aws:VpcSourceIp", "aws:Ec2InstanceSourcePrivateIPv4"),
+	keys(arnKind,
+		"aws:PrincipalArn", "aws:SignInSessionArn", "aws:ChatbotSourceArn", "aws:SourceVpcArn", "aws:SourceArn"),
+	keys(textOrARNKind, "aws:FederatedProvider"),
+)
+
+func keys(k kind, names ...string) []contextKey {
+	out := make([]contextKey, len(names))
+	for i, name := range names {
+		out[i] = contextKey{name: name, kind: k}
+	}
+	return out
+}
+
+func lists(names ...string) []contextKey {
+	out := keys(textKind, names...)
+	for i := range out {
+		out[i].list = true
+	}
+	return out
+}
+
+func index(groups ...[]contextKey) map[string]contextKey {
+	out := map[string]contextKey{}
+	for _, k := range slices.Concat(groups...) {
+		out[fold(k.name)] = k
+	}
+	return out
+}
+
+// fold makes names equal that differ only by case, under Unicode simple
+// folding. Section 2.6 and C10.
+func fold(s string) string {
+	return strings.Map(func(r rune) rune {
+		least := r
+		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+			least = min(least, f)
+		}
+		return least
+	}, s)
+}
+
+// describe says what is known of a context key. It refuses an unknown name
+// under a prefix that is owned.
+func describe(name string) contextKey {
+	folded := fold(name)
+	if k, ok := registry[folded]; ok {
+		return k
+	}
+	for _, family := range tagFamilies {
+		if tag, ok := strings.CutPrefix(folded, fold(family)); ok && tag != "" {
+			_, written, _ := strings.Cut(name, "/")
+			return contextKey{name: family + written}
+		}
+	}
+	prefix, _, _ := strings.Cut(folded, ":")
+	for _, owned := range ownedPrefixes {
+		if prefix == fold(owned) {
+			refuse("unknown context key %q", name)
+		}
+	}
+	return describeForeign(name, folded)
+}
+
+// describeForeign knows the keys of OIDC issuers, whose prefix is a host name
+// and perhaps a path, and nothing of any others. C27: of an issuer's keys,
+// amr is list-typed and aud is single-valued. Section 5.4.
+func describeForeign(name, folded string) contextKey {
+	colon := strings.LastIndex(folded, ":")
+	if colon < 0 {
+		refuse("context key %q has no prefix", name)
+	}
+	issuer, claim := folded[:colon], folded[colon+1:]
+	if strings.Contains(issuer, ".") {
+		switch claim {
+		case fold("amr"):
+			return contextKey{name: name, list: true}
+		case fold("aud"):
+			return contextKey{name: name}
+		}
+	}
+	return contextKey{name: name, untyped: true}
+}
