@@ -39,8 +39,8 @@ func newCedarBatch(w *workload.Workload) (Subject, error) {
 	return b, nil
 }
 
-// Decider answers one request in one batch of one, and otherwise in batches of batchSize, the
-// requests repeated in order; the whole batch is decided when its first answer is asked for.
+// Decider decides in batches of batchSize, the requests repeated in order whatever i says; a whole
+// batch is decided when its first answer is asked for.
 func (c *cedarBatch) Decider(requests []workload.Request, from Context) (Decider, error) {
 	records := make([]types.Value, batchSize)
 	fill := func() {
