@@ -175,7 +175,7 @@ func (t *typed) parse(kind Kind, s string) (ok bool) {
 		t.number = t.instant.number(s)
 	case Bool:
 		t.bool, ok = parseBool(s)
-	case IP:
+	case IP, StringOrIP:
 		t.address, ok = parseAddress(s)
 	case ARN:
 		ok = isARN(s)

@@ -25,6 +25,9 @@ const (
 	Bool
 	// IP takes one IPv4 or IPv6 address.
 	IP
+	// StringOrIP is an IP that String operators may read: AWS compares
+	// aws:Ec2InstanceSourcePrivateIPv4 with a policy variable.
+	StringOrIP
 	// ARN takes an Amazon resource name of six parts; String operators may
 	// read it.
 	ARN
@@ -38,7 +41,7 @@ const (
 	Untyped
 )
 
-var kindNames = [...]string{"string", "number", "date", "date or number", "bool", "IP address", "ARN", "string or ARN", "binary", "untyped"}
+var kindNames = [...]string{"string", "number", "date", "date or number", "bool", "IP address", "string or IP address", "ARN", "string or ARN", "binary", "untyped"}
 
 func (k Kind) String() string {
 	if int(k) < len(kindNames) {
@@ -162,7 +165,7 @@ func (v *Vocabulary) static(id int32) keyRef {
 // suggest names the registered key that differs least from folded, if one is
 // near enough to be meant.
 func (v *Vocabulary) suggest(folded string) string {
-	best, bestName := 3, ""
+	best, bestName := 4, ""
 	for _, k := range v.keys {
 		if d := editDistance(folded, fold(k.Name), best); d < best {
 			best, bestName = d, k.Name

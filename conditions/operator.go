@@ -176,7 +176,7 @@ func (f familyOf) fits(k Kind) bool {
 	case familyNull:
 		return true
 	case familyString, familyStringFold, familyLike:
-		return k == String || k == ARN || k == StringOrARN
+		return k == String || k == ARN || k == StringOrARN || k == StringOrIP
 	case familyNumber:
 		return k == Number || k == Epoch
 	case familyDate:
@@ -186,7 +186,7 @@ func (f familyOf) fits(k Kind) bool {
 	case familyBinary:
 		return k == Binary
 	case familyIP:
-		return k == IP
+		return k == IP || k == StringOrIP
 	case familyARN:
 		return k == ARN || k == StringOrARN
 	}

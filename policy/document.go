@@ -9,6 +9,8 @@ const (
 	// MaxDepth is the deepest nesting of objects and arrays that Parse reads;
 	// a valid document needs six levels.
 	MaxDepth = 32
+	// MaxMembers is how many members Parse reads in one object.
+	MaxMembers = 1024
 	// MaxFaults is how many faults one Parse or Validate reports before it
 	// stops looking.
 	MaxFaults = 100
@@ -59,7 +61,7 @@ type Document struct {
 	Statements []Statement
 
 	size    int // bytes of the source
-	compact int // characters of the source outside strings' surrounding white space
+	compact int // characters of the source, white space outside strings aside
 }
 
 // Variables says whether the document's version has policy variables.
