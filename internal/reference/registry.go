@@ -108,6 +108,9 @@ func index(groups ...[]contextKey) map[string]contextKey {
 // folding. Section 2.6 and C10.
 func fold(s string) string {
 	return strings.Map(func(r rune) rune {
+		if r <= unicode.MaxASCII {
+			return unicode.ToUpper(r) // the least of every ASCII letter's orbit
+		}
 		least := r
 		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
 			least = min(least, f)
