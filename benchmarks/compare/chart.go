@@ -97,6 +97,7 @@ func spreadLabels(lines []line) {
 	for i := range lines {
 		order[i] = &lines[i]
 	}
+	order = slices.DeleteFunc(order, func(l *line) bool { return l.points[len(l.points)-1][0] < planeRight-40 })
 	slices.SortFunc(order, func(a, b *line) int { return cmp.Compare(b.label, a.label) })
 	for i := 1; i < len(order); i++ {
 		order[i].label = min(order[i].label, order[i-1].label-labelGap)
@@ -144,12 +145,11 @@ func writeLine(b *strings.Builder, l line) {
 		fmt.Fprintf(b, `<circle cx="%.1f" cy="%.1f" r="%.1f" fill="%s"/>`+"\n", p[0], p[1], width+0.5, stroke.colour)
 	}
 	fmt.Fprintf(b, `<path d="%s" fill="none" stroke="%s" stroke-width="%.1f" stroke-dasharray="%s"/>`+"\n", path.String(), stroke.colour, width, stroke.dash)
-	end := l.points[len(l.points)-1]
-	x := planeRight + 16
-	if end[0] < planeRight-40 { // a line that stops early is named where it stops
-		x = end[0] + 10
+	if end := l.points[len(l.points)-1]; end[0] < planeRight-40 { // it has one size: named before it
+		writeText(b, end[0]-6, end[1]+4, "end", stroke.colour, "", l.name)
+		return
 	}
-	writeText(b, x, l.label+4, "start", stroke.colour, []string{"", `font-weight="700"`}[btoi(l.name == subject.Rowan)], l.name)
+	writeText(b, planeRight+16, l.label+4, "start", stroke.colour, []string{"", `font-weight="700"`}[btoi(l.name == subject.Rowan)], l.name)
 }
 
 func writeText(b *strings.Builder, x, y float64, anchor, colour, more, text string) {

@@ -36,6 +36,10 @@ func run(args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	return compare(s, stdout, stderr)
+}
+
+func compare(s settings, stdout, stderr io.Writer) error {
 	r := &runner{rounds: s.rounds, target: s.target, slowest: 20 * time.Millisecond, progress: stderr}
 	report := newReport(s)
 	for _, p := range plan(s.sizes) {
@@ -46,6 +50,11 @@ func run(args []string, stdout, stderr io.Writer) error {
 		results.rate()
 		report.Results = append(report.Results, results...)
 	}
+	var loads []Goal; var err error
+	if err != nil {
+		return err
+	}
+	report.Goals = append(decideGoals(report.Results, s.sizes), loads...)
 	text := report.markdown()
 	if _, err := io.WriteString(stdout, text); err != nil {
 		return err

@@ -46,8 +46,7 @@ func newCEL(w *workload.Workload) (Subject, error) {
 	return &celSubject{program: program}, nil
 }
 
-// celExpression spells p. OptOptimize turns `in` a literal list into a lookup, and a literal
-// regular expression is compiled once.
+// celExpression spells p. OptOptimize turns `in` a literal list into a lookup.
 func celExpression(resources workload.Resources, p workload.Policy) (string, error) {
 	actions, err := json.Marshal(p.Actions)
 	if err != nil {
@@ -59,8 +58,8 @@ func celExpression(resources workload.Resources, p workload.Policy) (string, err
 	}
 	resource := fmt.Sprintf("resource == %q", p.Resources[0])
 	if resources != workload.Exact {
-		resource = fmt.Sprintf("(resource.startsWith(%q) || resource.matches(%q))",
-			workload.ARN(workload.Region, p.Prefix), "^arn:aws:dynamodb:[^:]*:[^:]*:table/"+p.Table+"/index/")
+		resource = fmt.Sprintf("(resource.startsWith(%q) || resource.contains(%q))",
+			workload.ARN(workload.Region, p.Prefix), ":table/"+p.Table+"/index/")
 	}
 	return fmt.Sprintf("%s && action in %s && leadingKeys.all(k, k == sub) && attributes.all(a, a in %s)",
 		resource, actions, attributes), nil

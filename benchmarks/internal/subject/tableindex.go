@@ -11,7 +11,7 @@ import (
 // it, and it is the index of their own that we give to peers which have none.
 //
 // It knows the two shapes of pattern that the workload uses and no others: a prefix of a table's
-// ARN, looked up once for each length that prefixes have, and all indexes of a table.
+// ARN, looked up once for each length that prefixes have, and all indexes of a table, wherever it is.
 type tableIndex[T any] struct {
 	exact    map[string]*T // nil if resources are patterns
 	prefixes map[string]*T
@@ -56,16 +56,7 @@ func (x *tableIndex[T]) find(arn string) *T {
 
 // indexedTable is the table of an index's ARN, empty for any other ARN.
 func indexedTable(arn string) string {
-	rest, ok := strings.CutPrefix(arn, "arn:aws:dynamodb:")
-	if !ok {
-		return ""
-	}
-	_, rest, _ = strings.Cut(rest, ":")
-	_, rest, _ = strings.Cut(rest, ":")
-	rest, ok = strings.CutPrefix(rest, "table/")
-	if !ok {
-		return ""
-	}
+	_, rest, _ := strings.Cut(arn, ":table/")
 	table, _, ok := strings.Cut(rest, "/index/")
 	if !ok {
 		return ""

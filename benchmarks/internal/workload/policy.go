@@ -57,7 +57,7 @@ func ARN(region, table string) string {
 }
 
 func indexes(table string) string {
-	return "arn:aws:dynamodb:*:*:table/" + table + "/index/*"
+	return "*:table/" + table + "/index/*"
 }
 
 // statement and document spell a policy in the IAM language, members in the usual order.

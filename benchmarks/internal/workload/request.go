@@ -3,6 +3,7 @@ package workload
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 )
 
@@ -52,10 +53,13 @@ func (w *Workload) Requests(variety Variety, allowed bool) []Request {
 		count = 1
 	}
 	random := rand.New(rand.NewPCG(1, uint64(count)))
+	order := random.Perm(count)
+	first := slices.Index(order, 0) // the one for Table
+	order[0], order[first] = order[first], order[0]
 	requests := make([]Request, count)
-	for i, offset := range random.Perm(count) {
+	for i, offset := range order {
 		p := w.middle()
-		if variety == Varied && i > 0 {
+		if variety == Varied {
 			p = w.Policies[(w.N()/2+offset*max(1, w.N()/count))%w.N()]
 		}
 		id := identity(random)

@@ -28,11 +28,11 @@ type Resources int
 const (
 	// Exact names each table by its ARN.
 	Exact Resources = iota
-	// Wildcard names each table by a prefix, table/Game*, and its indexes by
-	// arn:aws:dynamodb:*:*:table/GameScores/index/*.
+	// Wildcard names each table by a prefix, table/Game*, and its indexes, wherever they are, by
+	// *:table/GameScores/index/*.
 	Wildcard
-	// Shared is Wildcard with arn:aws:dynamodb:*:*:table/*/index/* in every policy: one pattern
-	// that all have in common and that no timed request matches.
+	// Shared is Wildcard with *:table/*/index/* in every policy besides: one pattern that all have
+	// in common and that no timed request matches.
 	Shared
 )
 
