@@ -271,6 +271,18 @@ func (c *Context) Value(key string) ([]string, State) {
 	return c.value(&ref)
 }
 
+// Has reports whether a registered key, in the registry's spelling, is present
+// in any state.
+func (c *Context) Has(key string) bool {
+	id, ok := c.vocabulary.ids[key]
+	if !ok {
+		return false
+	}
+	ref := keyRef{id: id}
+	e, _ := c.find(&ref)
+	return e != nil
+}
+
 func (c *Context) value(k *keyRef) ([]string, State) {
 	e, ambiguous := c.find(k)
 	switch {

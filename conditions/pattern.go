@@ -74,13 +74,23 @@ func (p *Pattern) Any() bool { return p.shape == shapeAny }
 // HasVariables reports whether the pattern holds a policy variable.
 func (p *Pattern) HasVariables() bool { return p.variables }
 
-// Literals yields the literal pieces after the leading one that every match
-// must contain, in order.
-func (p *Pattern) Literals() []string {
-	var out []string
+// Piece is a literal part of a pattern that every match must contain.
+type Piece struct {
+	Text string
+	// First and Last say that the pattern begins or ends with it.
+	First, Last bool
+}
+
+// Pieces returns the literal parts in order. A pattern that ignores case gives
+// them in lower case.
+func (p *Pattern) Pieces() []Piece {
+	if p.shape == shapeExact {
+		return []Piece{{p.prefix, true, true}}
+	}
+	var out []Piece
 	for i := range p.tokens {
-		if t := &p.tokens[i]; t.kind == literal && i > 0 {
-			out = append(out, t.text)
+		if t := &p.tokens[i]; t.kind == literal {
+			out = append(out, Piece{t.text, i == 0, i == len(p.tokens)-1})
 		}
 	}
 	return out

@@ -24,6 +24,7 @@ type lexer struct {
 	path      []segment
 	faults    Errors
 	broken    bool // a syntax error was met
+	place     func(Position) Position
 }
 
 // segment is a step of a JSON pointer: an index, or with a negative index a
@@ -34,7 +35,11 @@ type segment struct {
 }
 
 func (l *lexer) position() Position {
-	return Position{Line: l.line, Column: uint32(l.at-l.lineStart) + 1}
+	p := Position{Line: l.line, Column: uint32(l.at-l.lineStart) + 1}
+	if l.place != nil {
+		return l.place(p)
+	}
+	return p
 }
 
 // pointer renders the path. Source: RFC 6901.

@@ -15,8 +15,13 @@ import (
 //
 // What depends on the kind of policy or on the vocabulary is for Validate.
 // Source: IAM User Guide, "Grammar of the IAM JSON policy language".
-func Parse(name string, src []byte) (*Document, error) {
-	p := parser{lexer: lexer{name: name, line: 1}}
+func Parse(name string, src []byte) (*Document, error) { return ParseAt(name, src, nil) }
+
+// ParseAt is Parse for a document that was cut out of a larger file, or
+// rewritten from another notation: place turns a position in src into the one
+// to report and to keep in the document. A nil place keeps it.
+func ParseAt(name string, src []byte, place func(Position) Position) (*Document, error) {
+	p := parser{lexer: lexer{name: name, line: 1, place: place}}
 	switch at := invalidUTF8(src); {
 	case len(src) > MaxDocumentBytes:
 		p.fault(Position{}, "larger than %d bytes", MaxDocumentBytes)

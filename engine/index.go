@@ -1,0 +1,307 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/rowan-authz/rowan/conditions"
+)
+
+// index finds the statements of one effect that may be about a request
+// without looking at the others: first by resource pattern, then, where many
+// statements share one, by action.
+//
+// A resource pattern that is a plain text is found by a hash. Any other is
+// filed under the rarest thing that every match of it must show: the text it
+// begins with, a whole word between ':' and '/', or four bytes in a row. Only
+// a pattern that shows nothing is tried on every request.
+type index struct {
+	exact  map[string]*bucket
+	prefix trie
+	words  words
+	grams  grams
+	// always holds statements to be tried on every request: Resource "*",
+	// NotResource, no resource at all, and patterns that show nothing.
+	always bucket
+}
+
+// candidate is a statement with the entry of its resources under which it was
+// filed; a negative entry stands for the whole element.
+type candidate struct {
+	statement *statement
+	entry     int32
+}
+
+// resource answers for the part under which the candidate was filed.
+func (c *candidate) resource(q *query) conditions.Truth {
+	if c.entry < 0 {
+		return c.statement.matchesResource(q)
+	}
+	return c.statement.resources.matches(int(c.entry), q)
+}
+
+// newIndex files the statements of one effect.
+func newIndex(statements []statement, deny bool) index {
+	var x index
+	patterns := map[string]*bucket{}
+	var order []*filed
+	for i := range statements {
+		s := &statements[i]
+		if s.deny != deny {
+			continue
+		}
+		if s.resources == nil || s.resources.not {
+			x.always.add(s, -1)
+			continue
+		}
+		for e := range s.resources.patterns {
+			p := &s.resources.patterns[e]
+			if p.Any() {
+				x.always.add(s, int32(e))
+				continue
+			}
+			b, ok := patterns[p.String()]
+			if !ok {
+				b = &bucket{}
+				patterns[p.String()] = b
+				order = append(order, &filed{pattern: p, bucket: b})
+			}
+			b.add(s, int32(e))
+		}
+	}
+	x.file(order)
+	x.always.finish()
+	for _, f := range order {
+		f.bucket.finish()
+	}
+	return x
+}
+
+// filed is a resource pattern and its statements, on the way into the index.
+type filed struct {
+	pattern *conditions.Pattern
+	bucket  *bucket
+	words   []string
+}
+
+// crowd is how many patterns may share an anchor before a pattern looks for
+// another.
+const crowd = 8
+
+// file puts every pattern where it is found fastest.
+func (x *index) file(order []*filed) {
+	shared := map[string]int{} // how many patterns show a prefix or a word
+	for _, f := range order {
+		prefix, whole := f.pattern.Prefix()
+		if whole {
+			continue
+		}
+		f.words = wordsOf(f.pattern)
+		shared["^"+prefix]++
+		for _, w := range f.words {
+			shared[w]++
+		}
+	}
+	var crowded []*filed
+	for _, f := range order {
+		prefix, whole := f.pattern.Prefix()
+		if whole {
+			if x.exact == nil {
+				x.exact = make(map[string]*bucket, len(order))
+			}
+			x.exact[prefix] = f.bucket
+			continue
+		}
+		word, count := "", len(order)+1
+		for _, w := range f.words {
+			if n := shared[w]; n < count || n == count && len(w) > len(word) {
+				word, count = w, n
+			}
+		}
+		byPrefix := shared["^"+prefix]
+		switch {
+		case prefix != "" && byPrefix <= count && byPrefix <= crowd:
+			x.prefix.add(prefix, f.bucket)
+		case word != "" && count <= crowd:
+			x.words.add(word, f.bucket)
+		default:
+			crowded = append(crowded, f)
+		}
+	}
+	x.fileCrowded(crowded)
+}
+
+// fileCrowded files the patterns whose prefix and words many others show.
+func (x *index) fileCrowded(crowded []*filed) {
+	shared := map[gram]int{}
+	for _, f := range crowded {
+		for _, g := range gramsOf(f.pattern) {
+			shared[g]++
+		}
+	}
+	for _, f := range crowded {
+		best, count := gram(0), crowd+1
+		for _, g := range gramsOf(f.pattern) {
+			if n := shared[g]; n < count || n == count && g < best {
+				best, count = g, n
+			}
+		}
+		switch prefix, _ := f.pattern.Prefix(); {
+		case count <= crowd:
+			x.grams.add(best, f.bucket)
+		case prefix != "":
+			x.prefix.add(prefix, f.bucket)
+		default:
+			x.always.merge(f.bucket)
+		}
+	}
+	x.grams.finish()
+}
+
+// empty reports whether no statement is filed.
+func (x *index) empty() bool {
+	return x.exact == nil && x.always.empty() && x.prefix.empty() && x.words.empty() && x.grams.empty()
+}
+
+// bucket holds the statements that share a resource pattern.
+type bucket struct {
+	candidates []candidate
+	// byAction replaces candidates when there are many.
+	byAction map[int32][]candidate
+	// patterns are the candidates with an action pattern, by the pattern's
+	// prefix, when there are many.
+	patterns trie
+}
+
+func (b *bucket) empty() bool { return b.candidates == nil && b.byAction == nil }
+
+func (b *bucket) add(s *statement, entry int32) {
+	b.candidates = append(b.candidates, candidate{s, entry})
+}
+
+func (b *bucket) merge(other *bucket) { b.candidates = append(b.candidates, other.candidates...) }
+
+// manyCandidates is how many statements a bucket tries one by one.
+const manyCandidates = 12
+
+// finish divides a large bucket by action. Statements with NotAction or the
+// action "*" stay in candidates.
+func (b *bucket) finish() {
+	if len(b.candidates) <= manyCandidates {
+		b.candidates = slices.Clip(b.candidates)
+		return
+	}
+	rest := b.candidates[:0:0]
+	b.byAction = map[int32][]candidate{}
+	b.patterns.fold = true
+	subs := map[string]*bucket{}
+	for _, c := range b.candidates {
+		if c.statement.notAction || slices.ContainsFunc(c.statement.actions, func(a *action) bool { return a.Any() }) {
+			rest = append(rest, c)
+			continue
+		}
+		seen := map[string]bool{}
+		for _, a := range c.statement.actions {
+			if a.id != 0 {
+				if list := b.byAction[a.id]; len(list) == 0 || list[len(list)-1] != c {
+					b.byAction[a.id] = append(list, c)
+				}
+				continue
+			}
+			prefix, _ := a.Prefix()
+			if seen[prefix] {
+				continue
+			}
+			seen[prefix] = true
+			sub, ok := subs[prefix]
+			if !ok {
+				sub = &bucket{}
+				subs[prefix] = sub
+				b.patterns.add(prefix, sub)
+			}
+			sub.candidates = append(sub.candidates, c)
+		}
+	}
+	b.candidates = rest
+}
+
+// search looks through one or more indexes of one effect.
+type search struct {
+	*query
+	id   int32 // of the action in this set
+	deny bool
+	// strongest goes on after a grant, since a resource policy can match the
+	// principal in several ways.
+	strongest bool
+
+	found *statement
+	class class
+}
+
+// run tries every statement that may be about the request, until it need not
+// go on.
+func (x *index) run(s *search) {
+	if x.always.run(s) {
+		return
+	}
+	if s.resource == "*" {
+		if s.listBuckets {
+			for _, arn := range [...]string{"arn:aws:s3:::", "arn:aws-cn:s3:::", "arn:aws-us-gov:s3:::"} {
+				if x.find(s, arn) {
+					return
+				}
+			}
+		}
+		return
+	}
+	x.find(s, s.resource)
+}
+
+func (x *index) find(s *search, text string) (done bool) {
+	if x.exact != nil {
+		if b, ok := x.exact[text]; ok && b.run(s) {
+			return true
+		}
+	}
+	return x.prefix.run(s, text) || x.words.run(s, text) || x.grams.run(s, text)
+}
+
+// run tries the statements of a bucket.
+func (b *bucket) run(s *search) (done bool) {
+	for i := range b.candidates {
+		if s.try(&b.candidates[i]) {
+			return true
+		}
+	}
+	if b.byAction == nil {
+		return false
+	}
+	if s.id != 0 {
+		list := b.byAction[s.id]
+		for i := range list {
+			if s.try(&list[i]) {
+				return true
+			}
+		}
+	}
+	return b.patterns.run(s, s.action)
+}
+
+// try tests one statement and reports whether the search is over.
+func (s *search) try(c *candidate) (done bool) {
+	if !c.statement.matchesAction(s.query, s.id) {
+		return false
+	}
+	resource := c.resource(s.query)
+	if s.deny {
+		if !c.statement.denies(s.query, resource) {
+			return false
+		}
+		s.found = c.statement
+		return true
+	}
+	how := c.statement.allows(s.query, resource)
+	if how > s.class {
+		s.class, s.found = how, c.statement
+	}
+	return how == classDirect || how != classNone && !s.strongest
+}

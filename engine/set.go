@@ -1,0 +1,200 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/rowan-authz/rowan/conditions"
+	"github.com/rowan-authz/rowan/policy"
+)
+
+// Set is a compiled set of policy documents of one kind. It is immutable, safe
+// for concurrent use, and swapped whole. A Set of no documents allows nothing.
+type Set struct {
+	vocabulary *conditions.Vocabulary
+	kind       policy.Kind
+	statements []statement // in the order of documents and statements
+	actions    map[string]int32
+	allow      index
+	deny       index
+}
+
+// document is what a statement says of its document.
+type document struct {
+	name  string
+	index int
+}
+
+// Kind returns the kind of the set's documents.
+func (s *Set) Kind() policy.Kind { return s.kind }
+
+// Len returns the number of statements.
+func (s *Set) Len() int { return len(s.statements) }
+
+// Compile validates the documents as policies of the kind and compiles them
+// into one set, whole or not at all. The error holds every fault of every
+// document, as policy.Errors. The documents may be dropped afterwards.
+func Compile(v *conditions.Vocabulary, kind policy.Kind, docs ...*policy.Document) (*Set, error) {
+	var faults policy.Errors
+	c := compiler{
+		set:        &Set{vocabulary: v, kind: kind, actions: map[string]int32{}},
+		actions:    map[string]*action{},
+		conditions: map[string]*conditions.Condition{},
+	}
+	total := 0
+	for _, d := range docs {
+		if d == nil {
+			return nil, errors.New("a nil document")
+		}
+		total += len(d.Statements)
+	}
+	c.set.statements = make([]statement, 0, total)
+	for i, d := range docs {
+		err := d.Validate(kind, v)
+		var found policy.Errors
+		if errors.As(err, &found) {
+			faults = append(faults, found...)
+		} else if err != nil {
+			return nil, err
+		}
+		if len(faults) > 0 {
+			continue
+		}
+		if err := c.document(i, d); err != nil {
+			return nil, err
+		}
+	}
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	c.set.allow = newIndex(c.set.statements, false)
+	c.set.deny = newIndex(c.set.statements, true)
+	return c.set, nil
+}
+
+// compiler shares what many statements write alike.
+type compiler struct {
+	set        *Set
+	actions    map[string]*action
+	conditions map[string]*conditions.Condition
+	key        []byte
+}
+
+// document compiles a valid document. An error means that validation let pass
+// what cannot be compiled.
+func (c *compiler) document(index int, d *policy.Document) error {
+	doc := &document{name: d.Name, index: index}
+	for i := range d.Statements {
+		s, err := c.statement(d, &d.Statements[i])
+		if err != nil {
+			return &policy.Error{Name: d.Name, Pos: d.Statements[i].Pos, Path: fmt.Sprintf("/Statement/%d", i), Err: err}
+		}
+		s.document = doc
+		c.set.statements = append(c.set.statements, s)
+	}
+	return nil
+}
+
+func (c *compiler) statement(d *policy.Document, s *policy.Statement) (statement, error) {
+	out := statement{
+		index: int32(s.Index), pos: s.Pos, sid: s.Sid.Value,
+		deny: s.Effect == policy.Deny, notAction: s.Action.Not,
+		actions: make([]*action, len(s.Action.Values)),
+	}
+	if s.Principal != nil {
+		out.principals = compilePrincipal(s.Principal)
+	}
+	for i, t := range s.Action.Values {
+		a, err := c.action(t.Value)
+		if err != nil {
+			return out, err
+		}
+		out.actions[i] = a
+	}
+	if n := len(s.Resource.Values); n > 0 {
+		out.resources = &resources{not: s.Resource.Not, patterns: make([]conditions.Pattern, n)}
+		wide := conditions.TrailingStarCrossesColons(out.deny, s.Resource.Not)
+		for i, t := range s.Resource.Values {
+			p, err := c.set.vocabulary.CompileResource(t.Value, d.Variables(), wide)
+			if err != nil {
+				return out, err
+			}
+			out.resources.patterns[i] = p
+		}
+	}
+	if len(s.Conditions) > 0 {
+		out.conditions = make([]*conditions.Condition, len(s.Conditions))
+	}
+	for i := range s.Conditions {
+		x, err := c.condition(&s.Conditions[i], d.Variables())
+		if err != nil {
+			return out, err
+		}
+		out.conditions[i] = x
+	}
+	return out, nil
+}
+
+// action compiles an entry, or returns the one compiled before.
+func (c *compiler) action(text string) (*action, error) {
+	if a, ok := c.actions[text]; ok {
+		return a, nil
+	}
+	p, err := conditions.CompileAction(text)
+	if err != nil {
+		return nil, err
+	}
+	a := &action{Pattern: p}
+	if name, whole := p.Prefix(); whole {
+		id, ok := c.set.actions[name]
+		if !ok {
+			id = int32(len(c.actions)) + 1
+			c.set.actions[name] = id
+		}
+		// Requests mostly spell an action as policies do.
+		a.id, c.set.actions[text] = id, id
+	}
+	c.actions[text] = a
+	return a, nil
+}
+
+// condition compiles an entry, or returns the one compiled before.
+func (c *compiler) condition(x *policy.Condition, variables bool) (*conditions.Condition, error) {
+	key := append(c.key[:0], x.Operator.Value...)
+	key = append(append(key, 0), x.Key.Value...)
+	for i := range x.Values {
+		// Lengths keep values apart whatever bytes they hold.
+		key = fmt.Appendf(key, "\x00%d:", len(x.Values[i].Value))
+		key = append(key, x.Values[i].Value...)
+	}
+	if variables {
+		key = append(key, 1)
+	}
+	c.key = key
+	if done, ok := c.conditions[string(key)]; ok {
+		return done, nil
+	}
+	out, faults := c.set.vocabulary.Compile(x.Operator.Value, x.Key.Value, x.Texts(), variables)
+	if len(faults) > 0 {
+		return nil, faults[0].Err
+	}
+	c.conditions[string(key)] = &out
+	return &out, nil
+}
+
+// maxActionName bounds an action of a request, such as "dynamodb:GetItem".
+const maxActionName = 256
+
+// actionID returns the id of an exact action of the set that name is, 0 if
+// there is none.
+func (s *Set) actionID(name string) int32 {
+	if id, ok := s.actions[name]; ok {
+		return id
+	}
+	var text [maxActionName]byte
+	n := copy(text[:], name)
+	for i := range text[:n] {
+		text[i] = lower(text[i])
+	}
+	return s.actions[string(text[:n])]
+}
