@@ -2,7 +2,6 @@ package reference
 
 import (
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -67,13 +66,13 @@ func (c *contextValues) lookup(name string) ([]string, keyState) {
 // C30: among tags that differ only by case the exact one wins; without it the
 // key is indeterminate.
 func sameTag(name string, entries []contextEntry) []contextEntry {
-	_, tag, isTag := strings.Cut(name, "/")
-	if !isTag {
+	tag := describe(name).tag
+	if tag == "" {
 		refuse("context keys %q and %q differ only by case", entries[0].name, entries[1].name)
 	}
 	var out []contextEntry
 	for _, e := range entries {
-		if _, its, _ := strings.Cut(e.name, "/"); its == tag {
+		if describe(e.name).tag == tag {
 			out = append(out, e)
 		}
 	}

@@ -167,9 +167,9 @@ func (r *request) authorize() Answer {
 	switch r.q.Principal.is {
 	// C. Principals without identity policies.
 	case anonymous, service:
-		return r.allowIf(g.alone(), resource)
+		return r.allowOr(g.alone(), resource, resource)
 	case webIdentity:
-		return r.allowIf(g == direct, resource)
+		return r.allowOr(g == direct, resource, resource)
 	case root, iamUser, roleSession, federatedUser:
 	}
 
@@ -202,18 +202,13 @@ func (r *request) authorize() Answer {
 	case r.crossAccount():
 		return r.allowOr(g != none && idOK && bothOK, own, missing)
 	// E. Same account.
-	case g.alone():
-		return r.allowIf(true, resource)
-	case (g == roleOfSession || g == userOfFederated) && bothOK:
-		return r.allowIf(true, resource)
+	case g.alone(), (g == roleOfSession || g == userOfFederated) && bothOK:
+		return r.allowOr(true, resource, missing)
 	case r.requiresResourcePolicy():
 		return r.allowOr(g == account && idOK && bothOK, own, missing)
 	}
 	return r.allowOr(idOK && bothOK, own, missing)
 }
-
-// allowIf allows by a kind, or denies for want of an Allow of the same kind.
-func (r *request) allowIf(ok bool, by string) Answer { return r.allowOr(ok, by, by) }
 
 // allowOr allows by one kind or denies for want of an Allow of another.
 func (r *request) allowOr(ok bool, by, missing string) Answer {

@@ -29,12 +29,14 @@ type contextKey struct {
 	list bool
 	// untyped: nothing is known of it, it takes every operator (C2).
 	untyped bool
+	// tag is what stands behind the name of a family, as written.
+	tag string
 }
 
-// tagFamilies are the keys whose name ends in a tag key. Section 2.6.
-var tagFamilies = []string{
+// families are the keys whose name ends in a tag key. Section 2.6.
+var families = []string{
 	"aws:PrincipalTag/", "aws:RequestTag/", "aws:ResourceTag/",
-	"s3:ExistingObjectTag/", "s3:RequestObjectTag/",
+	"s3:ExistingObjectTag/", "s3:RequestObjectTag/", "kms:EncryptionContext:",
 }
 
 // ownedPrefixes are those whose names are all known.
@@ -49,6 +51,8 @@ var registry = index(
 		"aws:RequestedRegion", "aws:UserAgent", "aws:referer", "aws:CalledViaFirst", "aws:CalledViaLast",
 		"aws:CalledViaAWSMCP", "aws:SourceAccount", "aws:SourceOrgID",
 		"cognito-identity.amazonaws.com:sub", "cognito-identity.amazonaws.com:aud",
+		"www.amazon.com:app_id", "www.amazon.com:user_id", "graph.facebook.com:app_id", "graph.facebook.com:id",
+		"accounts.google.com:oaud",
 		"saml:sub", "saml:sub_type", "saml:namequalifier", "saml:aud", "saml:iss", "saml:doc",
 		"sts:RoleSessionName", "sts:SourceIdentity", "sts:ExternalId",
 		"dynamodb:Select", "dynamodb:ReturnValues", "dynamodb:ReturnConsumedCapacity", "dynamodb:EnclosingOperation",
@@ -126,10 +130,10 @@ func describe(name string) contextKey {
 	if k, ok := registry[folded]; ok {
 		return k
 	}
-	for _, family := range tagFamilies {
+	for _, family := range families {
 		if tag, ok := strings.CutPrefix(folded, fold(family)); ok && tag != "" {
-			_, written, _ := strings.Cut(name, "/")
-			return contextKey{name: family + written}
+			written := string([]rune(name)[len(family):]) // folding keeps the number of runes
+			return contextKey{name: family + written, tag: written}
 		}
 	}
 	prefix, _, _ := strings.Cut(folded, ":")
@@ -141,9 +145,9 @@ func describe(name string) contextKey {
 	return describeForeign(name, folded)
 }
 
-// describeForeign knows the keys of OIDC issuers, whose prefix is a host name
-// and perhaps a path, and nothing of any others. C27: of an issuer's keys,
-// amr is list-typed and aud is single-valued. Section 5.4.
+// describeForeign knows the keys that every OIDC issuer has, whose prefix is a
+// host name and perhaps a path, and nothing of any others. Section 5.4; C27:
+// aud is single-valued, and what else an issuer has is untyped.
 func describeForeign(name, folded string) contextKey {
 	colon := strings.LastIndex(folded, ":")
 	if colon < 0 {
@@ -154,7 +158,7 @@ func describeForeign(name, folded string) contextKey {
 		switch claim {
 		case fold("amr"):
 			return contextKey{name: name, list: true}
-		case fold("aud"):
+		case fold("sub"), fold("aud"):
 			return contextKey{name: name}
 		}
 	}

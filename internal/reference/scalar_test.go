@@ -128,7 +128,9 @@ func TestKeyNames(t *testing.T) {
 	require.Equal(t, yes, r.entry(condition("StringEquals", "aws:RequestTag/X/Y:Z", "c"), true))
 	require.Equal(t, "aws:ResourceTag/eNv", describe("AWS:resourcetag/eNv").name)
 	require.True(t, describe("oidc.example.com/id/AB12:amr").list)
-	require.True(t, describe("oidc.example.com:8443/id:sub").untyped)
+	require.True(t, describe("oidc.example.com:8443/id:email").untyped)
 	require.False(t, describe("login.example.net:aud").untyped)
+	require.False(t, describe("oidc.example.com/id:sub").untyped)
 	require.True(t, describe("app:amr").untyped)
+	require.Equal(t, "kms:EncryptionContext:k:L", describe("KMS:encryptioncontext:k:L").name)
 }

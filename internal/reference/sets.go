@@ -64,9 +64,9 @@ func documents(kind string, docs []*policy.Document) []set {
 }
 
 func levels(kind string, docs [][]*policy.Document) []set {
-	var out []set
+	out := make([]set, len(docs))
 	for i, level := range docs {
-		out = append(out, set{kind: kind, name: fmt.Sprintf("%s[%d]", kind, i), documents: level})
+		out[i] = set{kind: kind, name: fmt.Sprintf("%s[%d]", kind, i), documents: level}
 	}
 	return out
 }

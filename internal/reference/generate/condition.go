@@ -119,12 +119,16 @@ func (g *generator) values(operator, name string) string {
 	return list(g.Rand, out)
 }
 
+// longestLiteral is how much of a long string a policy repeats.
+const longestLiteral = 3000
+
 // policyValue is one value for an operator, often one that the request meets.
 func (g *generator) policyValue(base, name string) string {
 	hit := g.word()
 	if has := g.c.Context[name]; len(has) > 0 && g.chance(60) {
 		hit = strings.ToValidUTF8(pick(g.Rand, has...), "?")
 	}
+	hit = hit[:min(len(hit), longestLiteral)]
 	switch {
 	case strings.HasPrefix(base, "Numeric"):
 		return pick(g.Rand, numbers...)

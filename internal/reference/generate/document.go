@@ -20,7 +20,7 @@ type form struct {
 }
 
 var (
-	identityForm  = form{exclusion: true, allow: 85, cover: 8}
+	identityForm  = form{exclusion: true, allow: 82, cover: 8}
 	guardrailForm = form{exclusion: true, allow: 85, cover: 60}
 	endpointForm  = form{principal: true, exclusion: true, allow: 85, cover: 60}
 	resourceForm  = form{principal: true, exclusion: true, allow: 80}
@@ -158,13 +158,12 @@ func (g *generator) addAction(o *object, f form) {
 	if f.exclusion && g.chance(8) {
 		name = "NotAction"
 	}
-	var out []string
-	for range pick(g.Rand, 1, 1, 2, 3) {
-		a := entry()
-		if f.denyOnly && a == "*" {
-			a = "s3:*"
+	out := make([]string, pick(g.Rand, 1, 1, 2, 3))
+	for i := range out {
+		out[i] = entry()
+		if f.denyOnly && out[i] == "*" {
+			out[i] = "s3:*"
 		}
-		out = append(out, a)
 	}
 	o.add(name, list(g.Rand, out))
 }
@@ -181,9 +180,9 @@ func (g *generator) addResource(o *object) {
 	if g.chance(12) {
 		name = "NotResource"
 	}
-	var out []string
-	for range pick(g.Rand, 1, 1, 1, 2, 3) {
-		out = append(out, g.resource())
+	out := make([]string, pick(g.Rand, 1, 1, 1, 2, 3))
+	for i := range out {
+		out[i] = g.resource()
 	}
 	o.add(name, list(g.Rand, out))
 }

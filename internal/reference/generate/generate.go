@@ -113,9 +113,9 @@ func (d *Documents) parse() (reference.Policies, error) {
 		return documents
 	}
 	levels := func(name string, texts [][]string) [][]*policy.Document {
-		var levels [][]*policy.Document
-		for _, level := range texts {
-			levels = append(levels, all(name, level))
+		levels := make([][]*policy.Document, len(texts))
+		for i, level := range texts {
+			levels[i] = all(name, level)
 		}
 		return levels
 	}
@@ -174,9 +174,9 @@ func (c *Case) addClock(context map[string][]string, key, value string) {
 func (d *Documents) members() map[string]any {
 	out := map[string]any{}
 	raw := func(texts []string) []json.RawMessage {
-		list := []json.RawMessage{}
-		for _, text := range texts {
-			list = append(list, json.RawMessage(text))
+		list := make([]json.RawMessage, len(texts))
+		for i, text := range texts {
+			list[i] = json.RawMessage(text)
 		}
 		return list
 	}

@@ -78,7 +78,7 @@ func (g *generator) loosenARN(parts []string) string {
 func (g *generator) pattern(s string) string {
 	switch {
 	case g.chance(5):
-		return g.plain(g.word()) + "*"
+		return g.plain(pick(g.Rand, words...)) + "*"
 	case g.variables && g.chance(45):
 		return g.withVariable(s)
 	}

@@ -42,7 +42,7 @@ func (g *generator) awsPrincipals() []string {
 		case n < 60:
 			out = append(out, "*")
 		case n < 65:
-			out = append(out, pick(g.Rand, "AROAEXAMPLEID", "AIDAEXAMPLEID", "AROAOTHER"))
+			out = append(out, pick(g.Rand, "AROAEXAMPLEID", "AIDAEXAMPLEID", "AROAOTHEREXAMPLE"))
 		default:
 			if p := pick(g.Rand, principals...); strings.HasPrefix(p, "arn:") {
 				out = append(out, p)

@@ -105,12 +105,9 @@ func (g *generator) unset(name string) {
 func (g *generator) set(k key) {
 	name := g.keyName(k)
 	g.unset(name)
-	var values []string
-	for range g.count(k.kind) {
-		values = append(values, g.value(k.kind))
-	}
-	if values == nil {
-		values = []string{}
+	values := make([]string, g.count(k.kind))
+	for i := range values {
+		values[i] = g.value(k.kind)
 	}
 	if len(values) > 1 && k.kind != listKey && k.kind != untypedKey || !regular(values) {
 		g.c.Irregular = true
@@ -125,10 +122,8 @@ func (g *generator) count(kind keyKind) int {
 		return pick(g.Rand, 0, 1, 1, 2, 2, 3)
 	case kind == untypedKey:
 		return pick(g.Rand, 0, 1, 1, 1, 1, 2)
-	case g.chance(1):
-		return 2
-	case g.chance(1):
-		return 0
+	case g.chance(2):
+		return pick(g.Rand, 0, 2)
 	}
 	return 1
 }

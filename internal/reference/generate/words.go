@@ -148,7 +148,9 @@ var keys = []key{
 	{"app:k", untypedKey},
 	{"app:k", untypedKey},
 	{"app:l", untypedKey},
-	{"idp.example.net/id/A:sub", untypedKey},
+	{"idp.example.net/id/A:sub", textKey},
+	{"idp.example.net/id/A:email", untypedKey},
+	{"kms:EncryptionContext:k", textKey},
 }
 
 var numbers = []string{"0", "-0", "10", "10.0", "010", "+10", "-3", "9.75", "10.000000000000000000001", "99999999999999999999"}
