@@ -50,7 +50,7 @@ func compare(s settings, stdout, stderr io.Writer) error {
 		results.rate()
 		report.Results = append(report.Results, results...)
 	}
-	var loads []Goal; var err error
+	loads, err := r.loadGoals(s.policies)
 	if err != nil {
 		return err
 	}

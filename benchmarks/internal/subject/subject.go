@@ -55,6 +55,7 @@ const (
 func Entries() []Entry {
 	return []Entry{
 		{Name: Floor, New: newFloor, Batch: 1},
+		{Name: Rowan, New: newRowan, Batch: 1},
 		{Name: "cedar", New: newCedar, Batch: 1, Peer: true},
 		{Name: "cedar-index", New: newCedarIndex, Batch: 1, Peer: true},
 		{Name: "cedar-batch", New: newCedarBatch, Batch: batchSize, Peer: true},
