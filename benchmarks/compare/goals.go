@@ -18,7 +18,8 @@ type Goal struct {
 }
 
 func goalRows(goals []Goal) [][]string {
-	rows := [][]string{{"", "goal", "reached", "met", "at"}}
+	rows := make([][]string, 0, 1+len(goals))
+	rows = append(rows, []string{"", "goal", "reached", "met", "at"})
 	for _, g := range goals {
 		met := []string{"no", "yes"}[btoi(g.Met)]
 		if g.Want == "" {
@@ -38,14 +39,14 @@ type worst struct {
 func (w *worst) add(value float64, k Key) {
 	if value > w.value {
 		w.value = value
-		w.where = fmt.Sprintf("N=%s, %s, %s, %s request", thousands(k.N), k.Effect, k.Context, k.Requests)
+		w.where = fmt.Sprintf("N=%s, %s, %s, %s", thousands(k.N), k.Effect, k.Context, k.Requests)
 	}
 }
 
 func atMost(what string, limit float64, unit string, w worst) Goal {
 	return Goal{
 		What: what, Want: fmt.Sprintf("≤ %g%s", limit, unit), Where: w.where,
-		Reached: fmt.Sprintf("%.3g%s", w.value, unit), Met: w.where != "" && w.value <= limit,
+		Reached: figure(w.value) + unit, Met: w.where != "" && w.value <= limit,
 	}
 }
 
@@ -119,8 +120,7 @@ func builtGoals(mine Results) []Goal {
 func flatGoals(results Results, sizes []int) []Goal {
 	first, last := slices.Min(sizes), slices.Max(sizes)
 	span := fmt.Sprintf("N=%s by N=%s", thousands(last), thousands(first))
-	var goals []Goal
-	for _, f := range []struct {
+	forms := []struct {
 		resources workload.Resources
 		variety   workload.Variety
 		limit     float64
@@ -130,7 +130,9 @@ func flatGoals(results Results, sizes []int) []Goal {
 		{workload.Wildcard, workload.One, 2},
 		{workload.Wildcard, workload.Varied, 2},
 		{workload.Shared, workload.One, 0},
-	} {
+	}
+	goals := make([]Goal, 0, len(forms))
+	for _, f := range forms {
 		mine := growth(results, subject.Rowan, f.resources, f.variety, first, last)
 		floor := growth(results, subject.Floor, f.resources, f.variety, first, last)
 		mine.where = fmt.Sprintf("%s; the floor %.3g ×", mine.where, floor.value)

@@ -20,7 +20,7 @@ func (r *Report) markdown() string {
 	b.WriteString(".\n\nEach cell is the time of one decision and, as a multiple, that time by the hand-written function's\nin the same round. N is the number of policies. README.md says what the subjects are and what differs.\n")
 	if len(r.Goals) > 0 {
 		b.WriteString("\n## Goals\n\n")
-		writeTable(&b, goalRows(r.Goals))
+		writeTable(&b, "lrrll", goalRows(r.Goals))
 	}
 	b.WriteString("\n## Beside the peers\n")
 	for _, resources := range []workload.Resources{workload.Exact, workload.Wildcard} {
@@ -53,7 +53,8 @@ func (r *Report) writeCells(b *strings.Builder, phase string, resources workload
 		rows[0] = append(rows[0], "N="+thousands(n))
 	}
 	for _, e := range subject.Entries() {
-		row := []string{e.Name, ""}
+		row := make([]string, 2, 2+len(r.Sizes))
+		row[0] = e.Name
 		for _, n := range r.Sizes {
 			result, ok := r.Results.find(Key{
 				Phase: phase, Subject: e.Name, Resources: resources.String(), N: n, Effect: effect(allowed),
@@ -72,7 +73,7 @@ func (r *Report) writeCells(b *strings.Builder, phase string, resources workload
 		return
 	}
 	fmt.Fprintf(b, "\n### %s, %s\n\n", title(effect(allowed)), formText(resources, f))
-	writeTable(b, rows)
+	writeTable(b, "l"+strings.Repeat("r", len(rows[0])-1), rows)
 }
 
 func formText(resources workload.Resources, f form) string {
@@ -119,6 +120,14 @@ func duration(ns float64) string {
 	return fmt.Sprintf("%.2f s", ns)
 }
 
+// figure writes a number with three figures, and never an exponent.
+func figure(v float64) string {
+	if v >= 999.5 {
+		return thousands(int(v + 0.5))
+	}
+	return fmt.Sprintf("%.3g", v)
+}
+
 // thousands groups the digits of n, which is not negative.
 func thousands(n int) string {
 	digits := fmt.Sprint(n)
@@ -137,8 +146,9 @@ func btoi(b bool) int {
 	return 0
 }
 
-// writeTable pads its cells, so that the text reads as it stands; the first row is the head.
-func writeTable(b *strings.Builder, rows [][]string) {
+// writeTable pads its cells, so that the text reads as it stands; the first row is the head, and
+// align has an l or an r for each column.
+func writeTable(b *strings.Builder, align string, rows [][]string) {
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {
 		for i, cell := range row {
@@ -148,7 +158,7 @@ func writeTable(b *strings.Builder, rows [][]string) {
 	for i, row := range rows {
 		for j, cell := range row {
 			padding := strings.Repeat(" ", widths[j]-len([]rune(cell)))
-			if j > 0 {
+			if align[j] == 'r' {
 				cell, padding = padding+cell, ""
 			}
 			b.WriteString("| " + cell + padding + " ")
@@ -156,7 +166,7 @@ func writeTable(b *strings.Builder, rows [][]string) {
 		b.WriteString("|\n")
 		if i == 0 {
 			for j, width := range widths {
-				b.WriteString("|" + strings.Repeat("-", width+1) + []string{":", "-"}[btoi(j == 0)])
+				b.WriteString("|" + strings.Repeat("-", width+1) + []string{"-", ":"}[btoi(align[j] == 'r')])
 			}
 			b.WriteString("|\n")
 		}

@@ -26,7 +26,7 @@ type phase struct {
 // everyForm is the cross product: context prepared and built, one request and many, one goroutine
 // and two.
 func everyForm() []form {
-	var forms []form
+	forms := make([]form, 0, 8)
 	for _, context := range []subject.Context{subject.Prepared, subject.Built} {
 		for _, variety := range []workload.Variety{workload.One, workload.Varied} {
 			for _, goroutines := range []int{1, 2} {
@@ -62,10 +62,12 @@ func plan(sizes []int) []phase {
 			ours = append(ours, e)
 		}
 	}
-	phases := []phase{
-		{name: goalsPhase, resources: []workload.Resources{workload.Exact, workload.Wildcard}, sizes: sizes, subjects: ours, forms: everyForm()},
-		{name: goalsPhase, resources: []workload.Resources{workload.Shared}, sizes: sizes, subjects: ours, forms: peerForms()[:2]},
-	}
+	phases := make([]phase, 0, 2+2*len(sizes))
+	phases = append(
+		phases,
+		phase{name: goalsPhase, resources: []workload.Resources{workload.Exact, workload.Wildcard}, sizes: sizes, subjects: ours, forms: everyForm()},
+		phase{name: goalsPhase, resources: []workload.Resources{workload.Shared}, sizes: sizes, subjects: ours, forms: peerForms()[:2]},
+	)
 	for _, resources := range []workload.Resources{workload.Exact, workload.Wildcard} {
 		for _, n := range sizes {
 			phases = append(phases, phase{

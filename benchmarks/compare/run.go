@@ -148,5 +148,5 @@ func (c *cell) measure() error {
 }
 
 func (r *runner) say(format string, args ...any) {
-	fmt.Fprintf(r.progress, format+"\n", args...)
+	_, _ = fmt.Fprintf(r.progress, format+"\n", args...) // nothing depends on who watches
 }

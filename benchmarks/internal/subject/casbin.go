@@ -89,7 +89,7 @@ func newCasbinModel(w *workload.Workload) (model.Model, error) {
 func loadCasbin(e *casbin.Enforcer, w *workload.Workload) error {
 	sets := make(map[string]map[string]struct{})
 	covers := make(map[string]casbinPattern)
-	var lines [][]string
+	lines := make([][]string, 0, w.N())
 	for _, p := range w.Policies {
 		actions, attributes := strings.Join(p.Actions, " "), strings.Join(p.Attributes, " ")
 		sets[actions], sets[attributes] = setOf(p.Actions), setOf(p.Attributes)

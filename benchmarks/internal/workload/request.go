@@ -81,9 +81,9 @@ func identity(random *rand.Rand) string {
 }
 
 func pick(random *rand.Rand, from []string, count int) []string {
-	var picked []string
-	for _, i := range random.Perm(len(from))[:count] {
-		picked = append(picked, strings.Clone(from[i]))
+	picked := make([]string, count)
+	for i, j := range random.Perm(len(from))[:count] {
+		picked[i] = strings.Clone(from[j])
 	}
 	return picked
 }
