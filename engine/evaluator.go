@@ -70,6 +70,12 @@ func (e *Evaluator) Decide(r *Request) Decision {
 	return in.grant(&q)
 }
 
+// Check says why Decide could not decide the request, NoFault if it can.
+func (e *Evaluator) Check(r *Request) Fault {
+	var q query
+	return e.query(r, &q)
+}
+
 // query checks the request and fills q.
 func (e *Evaluator) query(r *Request, q *query) Fault {
 	if r.Context == nil || r.Context.Vocabulary() == nil {

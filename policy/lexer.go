@@ -360,9 +360,10 @@ const (
 	maxDigits   = 64
 )
 
-// plain writes a JSON number out as a decimal without an exponent. Source:
-// iam-semantics §3.5, §10.1: an exponent is a memory bomb if it is not capped.
-func plain(number string) (string, error) {
+// PlainNumber writes a JSON number out as a decimal without an exponent. It
+// refuses more than 64 digits and exponents beyond ±100: unbounded, they are a
+// memory bomb. Source: iam-semantics §3.5, §10.1.
+func PlainNumber(number string) (string, error) {
 	mantissa, exponent, ok := strings.Cut(strings.ToLower(number), "e")
 	if !ok {
 		if len(number) > maxDigits {

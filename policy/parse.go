@@ -407,7 +407,7 @@ func (p *parser) value() (Value, bool) {
 		v.Text = p.text()
 	case c == '-' || '0' <= c && c <= '9':
 		v.Kind = NumberValue
-		text, err := plain(p.number())
+		text, err := PlainNumber(p.number())
 		if err != nil {
 			p.fault(v.Pos, "%w", err)
 		}
