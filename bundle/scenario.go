@@ -253,7 +253,7 @@ func (s *Scenario) Question(v *conditions.Vocabulary, now time.Time) (*Question,
 	if err := s.compile(v, q.Evaluator); err != nil {
 		return nil, s.fail(err)
 	}
-	account := s.knownResourceAccount()
+	account := s.knownResourceAccount(&p)
 	switch {
 	case account != "" || s.resource == "*":
 	case q.Evaluator.Resource != nil:
@@ -272,9 +272,14 @@ func (s *Scenario) Question(v *conditions.Vocabulary, now time.Time) (*Question,
 	return q, nil
 }
 
-func (s *Scenario) knownResourceAccount() string {
+// knownResourceAccount is the account that owns the resource, empty if the
+// scenario does not say. Source: choice C20.
+func (s *Scenario) knownResourceAccount(p *engine.Principal) string {
 	if s.resourceAccount != "" {
 		return s.resourceAccount
+	}
+	if s.resource == "*" {
+		return p.Account()
 	}
 	if parts := strings.SplitN(s.resource, ":", 6); len(parts) == 6 {
 		return parts[4]

@@ -274,7 +274,8 @@ func (c *Condition) Missing(keys []string, x *Context) []string {
 // variables read and that are absent from x.
 func (p *Pattern) Missing(keys []string, x *Context) []string {
 	for i := range p.tokens {
-		if p.tokens[i].kind == reserved {
+		// A list-typed key never gives a variable a value; it is not read.
+		if p.tokens[i].kind == reserved && !p.tokens[i].variable.key.list {
 			keys = missing(keys, &p.tokens[i].variable.key, x)
 		}
 	}

@@ -119,7 +119,7 @@ func (v *Vocabulary) resolve(name string) (keyRef, error) {
 		rest, ok := strings.CutPrefix(folded, f.folded)
 		if ok && rest != "" {
 			ref.kind, ref.list = f.Kind, f.List
-			if n := len(f.Name); n < len(name) && strings.EqualFold(name[:n], f.Name) {
+			if n := foldPrefix(name, f.Name); n > 0 {
 				ref.name = f.Name + name[n:]
 			}
 			return ref, nil

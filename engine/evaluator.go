@@ -16,7 +16,7 @@ type Request struct {
 	// Resource is an ARN of six parts, or "*" for an action that has none.
 	Resource string
 	// ResourceAccount is the account that owns the resource. It may be empty
-	// if the ARN names the account, and for "*", which is the caller's own.
+	// if the ARN names the account, and for "*", which then is the caller's.
 	ResourceAccount string
 	// Context holds the context keys, those of the principal among them: see
 	// Principal.Describe. Decide only reads it.
@@ -91,10 +91,10 @@ func (e *Evaluator) query(r *Request, q *query) Fault {
 	switch {
 	case !ok:
 		return BadResource
+	case account == "" && r.ResourceAccount != "":
+		account = r.ResourceAccount
 	case r.Resource == "*":
 		account = r.Principal.account
-	case account == "":
-		account = r.ResourceAccount
 	case r.ResourceAccount != "" && r.ResourceAccount != account:
 		return OtherResourceAccount
 	}

@@ -19,8 +19,9 @@ type index struct {
 	prefix trie
 	words  words
 	grams  grams
-	// always holds statements to be tried on every request: Resource "*",
-	// NotResource, no resource at all, and patterns that show nothing.
+	// always holds statements to be tried on every request: Resource "*" and
+	// every bucket, NotResource, no resource at all, and patterns that show
+	// nothing.
 	always bucket
 }
 
@@ -55,7 +56,7 @@ func newIndex(statements []statement, deny bool) index {
 		}
 		for e := range s.resources.patterns {
 			p := &s.resources.patterns[e]
-			if p.Any() {
+			if p.Any() || allBuckets(p.String()) {
 				x.always.add(s, int32(e))
 				continue
 			}
@@ -243,26 +244,12 @@ func (x *index) run(s *search) {
 	if x.always.run(s) {
 		return
 	}
-	if s.resource == "*" {
-		if s.listBuckets {
-			for _, arn := range [...]string{"arn:aws:s3:::", "arn:aws-cn:s3:::", "arn:aws-us-gov:s3:::"} {
-				if x.find(s, arn) {
-					return
-				}
-			}
-		}
-		return
-	}
-	x.find(s, s.resource)
-}
-
-func (x *index) find(s *search, text string) (done bool) {
 	if x.exact != nil {
-		if b, ok := x.exact[text]; ok && b.run(s) {
-			return true
+		if b, ok := x.exact[s.resource]; ok && b.run(s) {
+			return
 		}
 	}
-	return x.prefix.run(s, text) || x.words.run(s, text) || x.grams.run(s, text)
+	_ = x.prefix.run(s, s.resource) || x.words.run(s, s.resource) || x.grams.run(s, s.resource)
 }
 
 // run tries the statements of a bucket.

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"strings"
+
 	"github.com/rowan-authz/rowan/conditions"
 	"github.com/rowan-authz/rowan/policy"
 )
@@ -97,15 +99,16 @@ func (r *resources) matches(i int, q *query) conditions.Truth {
 	return p.Match(q.resource, q.context)
 }
 
-// allBuckets reports whether an entry is arn:aws:s3:::*, which AWS's own
-// samples use for s3:ListAllMyBuckets. Source: iam-semantics §1.6 R10, §9.1
-// #11.
+// allBuckets reports whether an entry is arn:aws:s3:::*, of whatever
+// partition, which AWS's own samples use for s3:ListAllMyBuckets. Source:
+// iam-semantics §1.6 R10, §9.1 #11.
 func allBuckets(pattern string) bool {
-	switch pattern {
-	case "arn:aws:s3:::*", "arn:aws-cn:s3:::*", "arn:aws-us-gov:s3:::*":
-		return true
+	rest, ok := strings.CutPrefix(pattern, "arn:")
+	if !ok {
+		return false
 	}
-	return false
+	_, rest, _ = strings.Cut(rest, ":")
+	return rest == "s3:::*"
 }
 
 // denies says whether a Deny statement applies, once its action matched and

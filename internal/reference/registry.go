@@ -52,7 +52,7 @@ var registry = index(
 		"aws:CalledViaAWSMCP", "aws:SourceAccount", "aws:SourceOrgID",
 		"cognito-identity.amazonaws.com:sub", "cognito-identity.amazonaws.com:aud",
 		"www.amazon.com:app_id", "www.amazon.com:user_id", "graph.facebook.com:app_id", "graph.facebook.com:id",
-		"accounts.google.com:oaud",
+		"accounts.google.com:sub", "accounts.google.com:aud", "accounts.google.com:oaud",
 		"saml:sub", "saml:sub_type", "saml:namequalifier", "saml:aud", "saml:iss", "saml:doc",
 		"sts:RoleSessionName", "sts:SourceIdentity", "sts:ExternalId",
 		"dynamodb:Select", "dynamodb:ReturnValues", "dynamodb:ReturnConsumedCapacity", "dynamodb:EnclosingOperation",
