@@ -31,7 +31,7 @@ func (r *request) resourcePart(d *policy.Document, s *policy.Statement) (part tr
 	wide := (s.Effect == policy.Deny) != s.Resource.Not
 	var found [hasUnsettled + 1]bool
 	for _, entry := range s.Resource.Values {
-		found[r.matchResource(entry.Value, d.Variables(), wide)] = true
+		found[r.matchResource(entry.Value, d.Variables(), wide, s.Resource.Not)] = true
 	}
 	if s.Resource.Not {
 		switch {
@@ -51,8 +51,10 @@ func (r *request) resourcePart(d *policy.Document, s *policy.Statement) (part tr
 	return no, false
 }
 
-// matchResource says whether an entry matches the resource of the request.
-func (r *request) matchResource(entry string, variables, wide bool) entryMatch {
+// matchResource says whether an entry matches the resource of the request. An
+// entry of Resource whose variable is unsettled still misses what it would
+// miss whatever text the variables had; in NotResource it is R13 that counts.
+func (r *request) matchResource(entry string, variables, wide, not bool) entryMatch {
 	if entry == "*" {
 		return matches
 	}
@@ -60,6 +62,8 @@ func (r *request) matchResource(entry string, variables, wide bool) entryMatch {
 	switch {
 	case became == unresolved:
 		return hasUnresolved
+	case became == unsettled && !not && !r.couldMatch(entry, wide):
+		return misses
 	case became == unsettled:
 		return hasUnsettled
 	case r.q.Resource == "*":
@@ -70,6 +74,27 @@ func (r *request) matchResource(entry string, variables, wide bool) entryMatch {
 		return matchIf(matchWide(pattern, r.q.Resource))
 	}
 	return matchIf(matchStrict(pattern, r.q.Resource))
+}
+
+// couldMatch says whether an entry matches when its variables match anything.
+func (r *request) couldMatch(entry string, wide bool) bool {
+	if r.q.Resource == "*" {
+		return false
+	}
+	tokens := tokenise(entry, true, true)
+	for i := range tokens {
+		if tokens[i].is == variableToken {
+			tokens[i] = token{is: starToken}
+		}
+	}
+	if strings.HasPrefix(entry, "*") {
+		return glob(tokens, r.q.Resource)
+	}
+	parts := splitTokens(tokens, arnParts-1)
+	if wide {
+		return matchWide(parts, r.q.Resource)
+	}
+	return matchStrict(parts, r.q.Resource)
 }
 
 func matchIf(b bool) entryMatch {

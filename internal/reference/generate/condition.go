@@ -161,7 +161,7 @@ func (g *generator) arnPattern() string {
 	parts := strings.SplitN(pick(g.Rand, arns...), ":", 6)
 	if g.variables && g.chance(15) {
 		return pick(g.Rand,
-			"${aws:PrincipalArn}", "${aws:SourceArn}", "arn:aws:${app:k}", "arn:${app:k}:*", "arn:aws:iam::${aws:PrincipalAccount}:*",
+			"${aws:PrincipalArn}", "${aws:SourceArn}", "arn:aws:${app:k}", "arn:aws:sns:${app:l}:a:t", "arn:aws:sns:${app:l}:a:t", "arn:${app:k}:*", "arn:aws:iam::${aws:PrincipalAccount}:*", "arn:aws:sns:${app:l}:t",
 			"arn:aws:iam::${app:k}*:role/*", "${aws:PrincipalArn}*", "arn:aws:s3:::b/${aws:username}/*",
 			"${aws:PrincipalArn, 'arn:aws:iam::"+own+":role/R'}")
 	}

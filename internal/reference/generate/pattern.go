@@ -22,7 +22,7 @@ func (g *generator) action() string {
 	case n < 75:
 		return strings.ToLower(service) + ":" + strings.ToUpper(name)
 	case n < 80:
-		return service + ":\u212a*"
+		return service + ":*\u212a" // which folds to k, but not as ASCII does
 	}
 	return pick(g.Rand, calls...).action
 }
@@ -45,6 +45,10 @@ func (g *generator) resource() string {
 	case n < 78:
 		tail := parts[5][strings.LastIndex(parts[5], "/")+1:]
 		return pick(g.Rand, "*:", "*/", "*", "**:") + tail
+	case n < 88 && strings.Contains(parts[5], ":"):
+		// Only a "*" that crosses colons covers it.
+		tail := parts[5][strings.LastIndex(parts[5], ":"):]
+		return strings.Join(parts[:4], ":") + pick(g.Rand, ":*", ":1*", ":*1", ":?") + tail
 	case n < 80:
 		return "arn:aws:" + parts[2] + ":us-east-1:*:t"
 	}
@@ -127,7 +131,11 @@ func (g *generator) withVariable(s string) string {
 	if g.chance(20) {
 		return pick(g.Rand, s+"${*}", s+"${?}", s+"${$}", "${*}*")
 	}
-	return s + pick(g.Rand, "", "*", "/") + g.variable(g.keyName(pick(g.Rand, keys...)))
+	k := pick(g.Rand, keys...)
+	if g.chance(25) {
+		k = key{"app:k", untypedKey}
+	}
+	return s + pick(g.Rand, "", "*", "/") + g.variable(g.keyName(k))
 }
 
 // variable is a variable for a key, now and then with a default.

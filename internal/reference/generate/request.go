@@ -148,6 +148,9 @@ func (g *generator) value(kind keyKind) string {
 	case providerKey:
 		return pick(g.Rand, providers...)
 	case untypedKey:
+		if g.chance(8) {
+			return "us-east-1:" + own // two parts of an ARN
+		}
 		if g.chance(30) {
 			return pick(g.Rand, slices.Concat(numbers, dates, booleans, addresses, arns, wrong)...)
 		}

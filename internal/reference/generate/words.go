@@ -47,8 +47,9 @@ var calls = []call{
 	{"s3:ListBucket", []string{"arn:aws:s3:::b", "arn:aws:s3:::b2"}},
 	{"s3:ListAllMyBuckets", []string{"*"}},
 	{"dynamodb:ListTables", []string{"*"}},
+	{"app:ReadK", colons},
 	{"app:ReadK", []string{
-		"arn:aws:app:us-a:b-1:" + own + ":q", "arn:aws:app:us-east-1:" + own + ":a:t", "arn:aws:app::" + own + ":",
+		"arn:aws:app::" + own + ":",
 		"arn:aws:app:us-east-1:" + own + ":\u212a/é/x", "*",
 	}},
 	{"sts:AssumeRole", roles},
@@ -56,6 +57,11 @@ var calls = []call{
 	{"sts:TagSession", roles},
 	{"iam:PassRole", roles},
 	{"kms:Decrypt", []string{"arn:aws:kms:us-east-1:" + own + ":key/k1", "arn:aws:kms:us-east-1:" + own + ":alias/k1"}},
+}
+
+// colons are resources with more than five colons.
+var colons = []string{
+	"arn:aws:app:us-a:b-1:" + own + ":q", "arn:aws:app:us-east-1:" + own + ":a:t", "arn:aws:app:us-east-1:" + own + ":a:b:t",
 }
 
 var tables = []string{
@@ -170,7 +176,8 @@ var networks = []string{
 }
 
 var arns = []string{
-	"arn:aws:iam::" + own + ":role/R", "arn:aws:iam::" + own + ":user/ana", "arn:aws:sns:us-east-1:" + own + ":a:t",
+	"arn:aws:iam::" + own + ":role/R", "arn:aws:iam::" + own + ":user/ana",
+	"arn:aws:sns:us-east-1:" + own + ":a:t", "arn:aws:sns:us-east-1:" + own + ":t",
 	"arn:aws:s3:::b/ana/x", "arn:aws:iam::" + other + ":role/a*",
 }
 
