@@ -1,0 +1,71 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// commandLine is the grammar of the command line.
+type commandLine struct {
+	Format string `enum:"text,json,junit" default:"text" placeholder:"FORMAT" help:"Print text, or json for programs; for tests also junit."`
+	Color  string `enum:"auto,always,never" default:"auto" placeholder:"WHEN" help:"Use colours always, never or auto. Auto means on a terminal, unless NO_COLOR is set."`
+
+	Eval       evalCommand       `cmd:"" help:"Decide scenarios: one answer a line."`
+	Validate   validateCommand   `cmd:"" help:"Report every fault of policies or of a bundle."`
+	Fmt        fmtCommand        `cmd:"" help:"Print policies in their one form."`
+	Version    versionCommand    `cmd:"" help:"Print the version."`
+	Completion completionCommand `cmd:"" help:"Print a script that completes rowan's command lines."`
+}
+
+const about = `Rowan decides requests the way AWS IAM does, and says why.
+
+New here? Run
+
+    rowan demo`
+
+// parser makes the parser; exit is called once it has printed a help text.
+func (l *commandLine) parser(p *process, exit func(int)) (*kong.Kong, error) {
+	return kong.New(l,
+		kong.Name("rowan"),
+		kong.Description(about),
+		kong.Writers(p.stdout, p.stderr),
+		kong.Exit(exit),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
+	)
+}
+
+// checkFormat refuses a format that the command does not print.
+func (l *commandLine) checkFormat(command string) error {
+	formats := map[string]bool{"text": true, "json": true}
+	switch command {
+	case "fmt", "completion", "bench":
+		formats = map[string]bool{"text": true}
+	case "test":
+		formats["junit"] = true
+	}
+	if !formats[l.Format] {
+		return fmt.Errorf("%s has no --format %s", command, l.Format)
+	}
+	return nil
+}
+
+func (l *commandLine) console(p *process) *console {
+	color := l.Color == "always" || l.Color == "auto" && p.getenv("NO_COLOR") == "" && p.terminal(p.stdout)
+	return &console{process: p, out: bufio.NewWriterSize(p.stdout, 64<<10), format: l.Format, color: color}
+}
+
+// clock is the flag of commands whose answers depend on the time.
+type clock struct {
+	Now time.Time `placeholder:"TIME" help:"Decide as if it were TIME, such as 2026-11-23T05:00:00Z."`
+}
+
+// at returns the time to decide at.
+func (k clock) at(c *console) time.Time {
+	if k.Now.IsZero() {
+		return c.now()
+	}
+	return k.Now
+}
