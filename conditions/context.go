@@ -108,6 +108,28 @@ func (c *Context) Set(key string, values ...string) error {
 	return c.store(e, ref.id, ref.name, ref.kind, ref.list, values)
 }
 
+// SetIndeterminate makes key present with a value that nobody knows, replacing
+// what was there: every condition and variable that reads it is Unknown, so an
+// Allow does not apply and a Deny does. It is for a caller who knows that a
+// request has a value and cannot tell which; leaving the key out would satisfy
+// ForAllValues. It wraps ErrUnknownKey and ErrKeyName as Set does. Source:
+// iam-semantics §6.4.1, §10.3.
+func (c *Context) SetIndeterminate(key string) error {
+	if err := c.Set(key); err != nil {
+		return err
+	}
+	ref, err := c.vocabulary.resolve(key)
+	if err != nil {
+		return err
+	}
+	e, err := c.slotFor(&ref)
+	if err != nil {
+		return err
+	}
+	e.bad = true
+	return nil
+}
+
 func (c *Context) slot(id int32) (*entry, error) {
 	if i := c.slots[id]; i != 0 {
 		return &c.entries[i-1], nil
