@@ -8,7 +8,8 @@ import (
 // arnColons is how many colons delimit the six parts of an ARN.
 const arnColons = 5
 
-// maxLateTokens bounds the tokens of an ARN pattern that is split when asked.
+// maxLateTokens is how many tokens an ARN pattern that is split when asked may
+// have, and for how many others matching needs no memory.
 const maxLateTokens = 24
 
 // isARN reports whether s has at least six parts of which the first is arn.
@@ -96,6 +97,12 @@ func (p *Pattern) matchLate(s string, texts *[maxVariables]string) bool {
 // lets a * that ends its part do so. Source: iam-semantics §1.6 R1 to R9;
 // choices C13, C14.
 func (v *Vocabulary) CompileResource(text string, variables, wide bool) (Pattern, error) {
+	p, err := v.compileResource(text, variables, wide)
+	p.resource = true
+	return p, err
+}
+
+func (v *Vocabulary) compileResource(text string, variables, wide bool) (Pattern, error) {
 	tokens, err := v.scan(text, true, variables)
 	if err != nil {
 		return Pattern{}, err

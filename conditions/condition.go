@@ -3,6 +3,7 @@ package conditions
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Condition is what one operator asks of one context key, compiled. It is
@@ -288,7 +289,7 @@ func missing(keys []string, k *keyRef, x *Context) []string {
 			return keys
 		}
 	}
-	if slices.Contains(keys, k.name) {
+	if slices.ContainsFunc(keys, func(name string) bool { return strings.EqualFold(name, k.name) }) {
 		return keys
 	}
 	return append(keys, k.name)

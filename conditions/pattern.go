@@ -56,6 +56,8 @@ type Pattern struct {
 	fold   bool // ASCII letters compare without case; literals are lower case
 	// variables says that a token is a variable.
 	variables bool
+	// resource marks an entry of Resource or NotResource; see possible.
+	resource bool
 	// late marks an ARN pattern whose parts are known only when its variables
 	// are; see matchLate.
 	late bool
@@ -218,8 +220,9 @@ func lowerText(s string) string {
 }
 
 // Match reports whether s matches. It is False when a variable has no value,
-// Unknown when a variable reads an indeterminate key. A nil context is an
-// empty one.
+// Unknown when a variable reads an indeterminate key; a resource pattern is
+// then still False for what it could not match whatever its variables were. A
+// nil context is an empty one.
 func (p *Pattern) Match(s string, c *Context) Truth {
 	switch p.shape {
 	case shapeAny:
@@ -238,6 +241,9 @@ func (p *Pattern) Match(s string, c *Context) Truth {
 	case unresolved:
 		return False
 	case indeterminate:
+		if p.resource && !p.possible(s) {
+			return False
+		}
 		return Unknown
 	case resolved:
 	}
@@ -245,6 +251,19 @@ func (p *Pattern) Match(s string, c *Context) Truth {
 		return truth(p.matchLate(s, &texts))
 	}
 	return truth(p.glob(s, &texts))
+}
+
+// possible reports whether s would match if every variable matched anything.
+func (p *Pattern) possible(s string) bool {
+	var room [maxLateTokens]token
+	tokens := append(room[:0], p.tokens...)
+	for i := range tokens {
+		if tokens[i].kind == reserved {
+			tokens[i] = token{kind: star}
+		}
+	}
+	q := Pattern{tokens: tokens}
+	return q.glob(s, nil)
 }
 
 // Expandable says whether every variable of the pattern has a value: True,

@@ -102,7 +102,7 @@ func (e *Evaluator) query(r *Request, q *query) Fault {
 		return NoResourceAccount
 	}
 	q.principal, q.action, q.resource, q.context = &r.Principal, r.Action, r.Resource, r.Context
-	q.bounded = e.Boundary != nil
+	q.bounded = e.Boundary != nil && r.Principal.bounded()
 	q.sameAccount = account == r.Principal.account
 	q.listBuckets = r.Resource == "*" && strings.EqualFold(r.Action, "s3:ListAllMyBuckets")
 	return e.checkSets(r.Context.Vocabulary())
@@ -187,11 +187,13 @@ func resourceAccount(s string) (account string, ok bool) {
 // iam-semantics §4.3; choice C18.
 func (e *Evaluator) applying(p *Principal) Evaluator {
 	in := *e
+	if !p.bounded() {
+		in.Identity, in.Boundary, in.Session = nil, nil, nil
+	}
 	switch p.kind {
 	case Root:
-		in.Identity, in.Boundary, in.Session = nil, nil, nil
 	case Anonymous, Service, WebIdentity:
-		in.Identity, in.Boundary, in.Session, in.ServiceControl = nil, nil, nil, nil
+		in.ServiceControl = nil
 	case RoleSession:
 		if p.linked {
 			in.ServiceControl, in.ResourceControl = nil, nil

@@ -172,7 +172,7 @@ func (s *statement) report(q *query, id int32, missing []string) (StatementRepor
 			r.Resources, r.Meanings = append(r.Resources, p.String()), append(r.Meanings, text)
 		}
 	}
-	reads := r.Principal != conditions.False && r.Action == conditions.True && r.Resource != conditions.False
+	reads := s.reads(&r)
 	if reads && s.resources != nil {
 		for i := range s.resources.patterns {
 			missing = s.resources.patterns[i].Missing(missing, q.context)
@@ -187,6 +187,20 @@ func (s *statement) report(q *query, id int32, missing []string) (StatementRepor
 			missing = c.Missing(missing, q.context)
 		}
 	}
-	r.Applies = all == conditions.True || all == conditions.Unknown && s.deny
+	r.Applies = s.effective(all)
 	return r, missing
+}
+
+// reads reports whether a statement is about the request, so that the context
+// keys it reads matter. An entry of NotResource whose variable has no value
+// excludes nothing (iam-semantics §1.6 R12).
+func (s *statement) reads(r *StatementReport) bool {
+	about := r.Resource == conditions.True || r.NotResource && r.Resource == conditions.Unknown
+	return about && r.Action == conditions.True && s.effective(r.Principal)
+}
+
+// effective reports whether a statement takes t for true: what is not known
+// counts against the requester.
+func (s *statement) effective(t conditions.Truth) bool {
+	return t == conditions.True || t == conditions.Unknown && s.deny
 }
