@@ -43,7 +43,7 @@ func (g *generator) operators(kind keyKind) []string {
 		return addressOperators
 	case arnKey, providerKey:
 		return pick(g.Rand, arnOperators, stringOperators)
-	case untypedKey:
+	case untypedKey, partsKey:
 		return pick(g.Rand, anyOperators...)
 	case textKey, listKey:
 	}
@@ -68,7 +68,7 @@ func (g *generator) conditions() object {
 		}
 		used[operator] = true
 		name := g.keyName(k)
-		if k.kind != untypedKey {
+		if !k.kind.untyped() {
 			name = g.respellKey(name)
 		}
 		block.add(operator, object{{name, g.values(operator, g.keyName(k))}}.String())
@@ -159,9 +159,9 @@ func (g *generator) plain(s string) string {
 // arnPattern is a value of an ARN operator.
 func (g *generator) arnPattern() string {
 	parts := strings.SplitN(pick(g.Rand, arns...), ":", 6)
-	if g.variables && g.chance(15) {
+	if g.variables && g.chance(25) {
 		return pick(g.Rand,
-			"${aws:PrincipalArn}", "${aws:SourceArn}", "arn:aws:${app:k}", "arn:aws:sns:${app:l}:a:t", "arn:aws:sns:${app:l}:a:t", "arn:${app:k}:*", "arn:aws:iam::${aws:PrincipalAccount}:*", "arn:aws:sns:${app:l}:t",
+			"${aws:PrincipalArn}", "${aws:SourceArn}", "arn:aws:${app:k}", "arn:aws:sns:${app:two}:a:t", "arn:aws:sns:${app:two}:a:t", "arn:${app:k}:*", "arn:aws:iam::${aws:PrincipalAccount}:*", "arn:aws:sns:${app:two}:t",
 			"arn:aws:iam::${app:k}*:role/*", "${aws:PrincipalArn}*", "arn:aws:s3:::b/${aws:username}/*",
 			"${aws:PrincipalArn, 'arn:aws:iam::"+own+":role/R'}")
 	}

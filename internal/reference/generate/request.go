@@ -109,7 +109,7 @@ func (g *generator) set(k key) {
 	for i := range values {
 		values[i] = g.value(k.kind)
 	}
-	if len(values) > 1 && k.kind != listKey && k.kind != untypedKey || !regular(values) {
+	if len(values) > 1 && k.kind != listKey && !k.kind.untyped() || !regular(values) {
 		g.c.Irregular = true
 	}
 	g.c.Context[g.respell(name)] = values
@@ -120,7 +120,7 @@ func (g *generator) count(kind keyKind) int {
 	switch {
 	case kind == listKey:
 		return pick(g.Rand, 0, 1, 1, 2, 2, 3)
-	case kind == untypedKey:
+	case kind.untyped():
 		return pick(g.Rand, 0, 1, 1, 1, 1, 2)
 	case g.chance(2):
 		return pick(g.Rand, 0, 2)
@@ -130,7 +130,7 @@ func (g *generator) count(kind keyKind) int {
 
 // value is one value of a kind, or now and then of another.
 func (g *generator) value(kind keyKind) string {
-	typed := kind != textKey && kind != listKey && kind != untypedKey && kind != providerKey
+	typed := kind != textKey && kind != listKey && kind != providerKey && !kind.untyped()
 	if typed && g.chance(6) {
 		return pick(g.Rand, wrong...)
 	}
@@ -147,10 +147,11 @@ func (g *generator) value(kind keyKind) string {
 		return pick(g.Rand, arns...)
 	case providerKey:
 		return pick(g.Rand, providers...)
-	case untypedKey:
-		if g.chance(8) {
-			return "us-east-1:" + own // two parts of an ARN
+	case partsKey:
+		if g.chance(90) {
+			return "us-east-1:" + own
 		}
+	case untypedKey:
 		if g.chance(30) {
 			return pick(g.Rand, slices.Concat(numbers, dates, booleans, addresses, arns, wrong)...)
 		}

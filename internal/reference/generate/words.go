@@ -106,7 +106,10 @@ const (
 	arnKey
 	providerKey
 	untypedKey
+	partsKey // untyped, most often two parts of an ARN
 )
+
+func (k keyKind) untyped() bool { return k == untypedKey || k == partsKey }
 
 // key is a context key that documents read and requests carry.
 type key struct {
@@ -150,10 +153,12 @@ var keys = []key{
 	{"aws:VpcSourceIp", addressKey},
 	{"aws:PrincipalArn", arnKey},
 	{"aws:SourceArn", arnKey},
+	{"aws:SourceArn", arnKey},
 	{"aws:FederatedProvider", providerKey},
 	{"app:k", untypedKey},
 	{"app:k", untypedKey},
 	{"app:l", untypedKey},
+	{"app:two", partsKey},
 	{"idp.example.net/id/A:sub", textKey},
 	{"idp.example.net/id/A:email", untypedKey},
 	{"kms:EncryptionContext:k", textKey},
@@ -163,7 +168,7 @@ var numbers = []string{"0", "-0", "10", "10.0", "010", "+10", "-3", "9.75", "10.
 
 var dates = []string{
 	"2026-03-01T12:00:00Z", "2026-03-01T13:00:00+01:00", "2026-03-01T12:00Z", "2026-03-01T11:59:59.999999999Z",
-	"2026-03-01", "2026-03", "2026", "1772366400", "0", "253402300799",
+	"2026-03-01T07:30:00.000-04:30", "2026-03-01", "2026-03", "2026", "1772366400", "0", "253402300799",
 }
 
 var booleans = []string{"true", "false", "TRUE", "False"}
