@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"io"
 	"strconv"
@@ -40,7 +39,7 @@ func (a *asker) ask(c *console, s source, each func(*answer) error) error {
 	for scenario, err := range bundle.Scenarios(s.name, &eagerReader{s, c.out}) {
 		var bad *bundle.ScenarioError
 		if err != nil && !errors.As(err, &bad) {
-			c.complain("%s: %v", s.name, cause(err))
+			c.complain(s.name, err)
 			return nil
 		}
 		x := &answer{err: bad}
@@ -55,7 +54,7 @@ func (a *asker) ask(c *console, s source, each func(*answer) error) error {
 		if x.err != nil {
 			c.raise(exitUsage)
 		}
-		if err := each(x); err != nil {
+		if err := errors.Join(each(x), c.broken()); err != nil {
 			return err
 		}
 	}
@@ -87,15 +86,8 @@ type eagerReader struct {
 }
 
 func (r *eagerReader) Read(b []byte) (int, error) {
-	_ = r.out.Flush() // an error stays: the next print fails of it
+	_ = r.out.Flush() // an error stays: see broken
 	return r.Reader.Read(b)
-}
-
-// encode prints v as one line of JSON.
-func (c *console) encode(v any) error {
-	e := json.NewEncoder(c.out)
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
 }
 
 // failure is the JSON of a scenario that could not be decided.

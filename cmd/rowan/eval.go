@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/rowan-authz/rowan/bundle"
 	"github.com/rowan-authz/rowan/conditions"
 	"github.com/rowan-authz/rowan/engine"
+	"github.com/rowan-authz/rowan/policy"
 )
 
 // evalCommand is `rowan eval`.
@@ -40,8 +42,7 @@ func (e *evalCommand) Run(c *console) error {
 		}
 	}
 	if c.format == "text" {
-		_, err := fmt.Fprintln(c.out, n)
-		return err
+		c.printf("%s\n", n)
 	}
 	return nil
 }
@@ -54,23 +55,25 @@ func (c *console) print(x *answer) error {
 		}
 		return c.encode(bundle.NewAnswer(x.name, &x.explanation))
 	}
-	mark, decision, detail := "     ", "", ""
+	var decision, detail string
 	if x.err != nil {
 		decision, detail = "error", plain(x.fault())
+		if errors.As(x.err, new(policy.Errors)) {
+			decision = "refused"
+		}
 	} else {
 		decision, detail = x.explanation.Decision.Outcome.String(), reason(&x.explanation)
 	}
+	mark := "     "
 	switch {
 	case x.want != "" && x.met:
 		mark = c.paint(green, "ok   ")
 	case x.want != "":
 		mark = c.paint(red, "FAIL ")
 		detail = "want " + x.want + "; " + detail
-	case x.err != nil:
-		mark = c.paint(red, "ERROR")
 	}
-	_, err := fmt.Fprintf(c.out, "%s  %-12s  %-32s  %s\n", mark, decision, plain(x.name), detail)
-	return err
+	c.printf("%s %-12s  %-32s  %s\n", mark, decision, plain(x.name), detail)
+	return nil
 }
 
 // reason says in a few words what decided.

@@ -46,11 +46,11 @@ func (f *fmtCommand) format(c *console, s source) error {
 	text, doc, err := parse(s)
 	if errors.As(err, new(policy.Errors)) {
 		c.raise(exitUsage)
-		fmt.Fprintln(c.stderr, err)
-		return nil
+		_, err = fmt.Fprintln(c.stderr, err)
+		return err
 	}
 	if err != nil {
-		c.complain("%s: %v", s.name, cause(err))
+		c.complain(s.name, err)
 		return nil
 	}
 	formatted := doc.Print()
@@ -58,15 +58,15 @@ func (f *fmtCommand) format(c *console, s source) error {
 	switch {
 	case f.Check && changed:
 		c.raise(exitUnmet)
-		_, err = fmt.Fprintln(c.out, s.name)
+		c.printf("%s\n", s.name)
 	case f.Write && changed:
 		if failed := replaceFile(s.path, formatted); failed != nil {
-			c.complain("%s: %v", s.path, cause(failed))
+			c.complain(s.path, failed)
 		}
 	case !f.Check && !f.Write:
-		_, err = c.out.Write(formatted)
+		c.printf("%s", formatted)
 	}
-	return err
+	return c.broken()
 }
 
 // parse reads a policy document, and no more of a file than that may have.

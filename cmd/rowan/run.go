@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -45,7 +46,7 @@ func (p *process) run(args []string) int {
 	done := false
 	parser, err := line.parser(p, func(int) { done = true })
 	if err != nil {
-		return p.complain(err)
+		return p.refuse(err)
 	}
 	if len(args) == 0 {
 		parser.Stdout = p.stderr
@@ -68,14 +69,20 @@ func (p *process) run(args []string) int {
 		err = flushed
 	}
 	if err != nil && !errors.Is(err, syscall.EPIPE) { // whoever read has read enough
-		return p.complain(err)
+		return p.refuse(err)
 	}
 	return c.status
 }
 
-func (p *process) complain(err error) int {
-	fmt.Fprintf(p.stderr, "rowan: %v\n", err)
+func (p *process) refuse(err error) int {
+	p.say("%v", err)
 	return exitUsage
+}
+
+// say tells people something that is no part of the output. If even that
+// cannot be written there is nobody to tell.
+func (p *process) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(p.stderr, "rowan: "+format+"\n", args...)
 }
 
 // usage complains about the command line and says where its description is.
@@ -87,7 +94,7 @@ func (p *process) usage(err error) int {
 			name = command.FullPath()
 		}
 	}
-	fmt.Fprintf(p.stderr, "rowan: %v\nsee: %s --help\n", err, name)
+	p.say("%v\nsee: %s --help", err, name)
 	return exitUsage
 }
 
@@ -103,11 +110,29 @@ type console struct {
 // raise makes the exit status at least n.
 func (c *console) raise(n int) { c.status = max(c.status, n) }
 
-// complain reports what keeps part of a command from being done; the rest goes
-// on.
-func (c *console) complain(format string, args ...any) {
-	fmt.Fprintf(c.stderr, "rowan: "+format+"\n", args...)
+// complain reports what keeps a command from doing its work on one file; the
+// rest goes on.
+func (c *console) complain(file string, err error) {
+	c.say("%s: %v", file, cause(err))
 	c.raise(exitUsage)
+}
+
+// printf writes output. An error stays: see broken.
+func (c *console) printf(format string, args ...any) {
+	_, _ = fmt.Fprintf(c.out, format, args...)
+}
+
+// encode writes v as one line of JSON.
+func (c *console) encode(v any) error {
+	e := json.NewEncoder(c.out)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// broken returns the error of a write that failed, if one has.
+func (c *console) broken() error {
+	_, err := c.out.Write(nil)
+	return err
 }
 
 // The colours that a console paints with.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"iter"
@@ -38,20 +37,20 @@ func (c *console) sources(paths []string) iter.Seq[source] {
 func (c *console) open(path string, yield func(source) bool) bool {
 	if path == "-" {
 		if c.terminal(c.stdin) {
-			fmt.Fprintln(c.stderr, "rowan: reading what you type; end with Ctrl-D")
+			c.say("reading what you type; end with Ctrl-D")
 		}
 		return yield(source{name: stdinName, Reader: c.stdin})
 	}
 	f, err := os.Open(path)
 	if err == nil {
-		defer f.Close()
+		defer func() { _ = f.Close() }() // it was only read
 		var stat fs.FileInfo
 		if stat, err = f.Stat(); err == nil && stat.IsDir() {
 			err = errors.New("a directory")
 		}
 	}
 	if err != nil {
-		c.complain("%s: %v", path, cause(err))
+		c.complain(path, err)
 		return true
 	}
 	return yield(source{name: path, path: path, Reader: f})

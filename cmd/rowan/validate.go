@@ -35,7 +35,7 @@ func (v *validateCommand) Run(c *console) error {
 	for s := range c.sources(v.Files) {
 		r, err := review(s, kinds)
 		if err != nil {
-			c.complain("%s: %v", s.name, cause(err))
+			c.complain(s.name, err)
 			continue
 		}
 		if len(r.Kinds) == 0 {
@@ -75,7 +75,6 @@ type finding struct {
 	Column   uint32 `json:"column"`
 	Path     string `json:"path"`
 	Message  string `json:"message"`
-	fault    bool
 }
 
 // review validates one document as each of the kinds. The error is the
@@ -96,7 +95,7 @@ func review(s source, kinds []policy.Kind) (*fileReview, error) {
 		findings := findingsAs(doc, kind)
 		n := 0
 		for i := range findings {
-			if findings[i].fault {
+			if findings[i].Severity == "error" {
 				n++
 			}
 		}
@@ -124,16 +123,18 @@ func findingsAs(doc *policy.Document, kind policy.Kind) []finding {
 
 func found(faults policy.Errors, lint []policy.Finding) []finding {
 	findings := make([]finding, 0, len(faults)+len(lint))
-	add := func(severity string, fault bool, e *policy.Error) {
-		findings = append(findings, finding{severity, e.Pos.Line, e.Pos.Column, e.Path, e.Err.Error(), fault})
+	add := func(severity string, e *policy.Error) {
+		findings = append(findings, finding{severity, e.Pos.Line, e.Pos.Column, e.Path, e.Err.Error()})
 	}
 	for _, e := range faults {
-		add("error", true, e)
+		add("error", e)
 	}
 	for i := range lint {
-		// AWS refuses what is over a limit, so it is no warning here.
-		over := lint[i].Severity == policy.Limit
-		add(map[bool]string{true: "error", false: "warning"}[over], over, &lint[i].Error)
+		severity := "warning"
+		if lint[i].Severity == policy.Limit { // AWS refuses the document
+			severity = "error"
+		}
+		add(severity, &lint[i].Error)
 	}
 	return findings
 }
@@ -143,30 +144,34 @@ func (c *console) printReview(r *fileReview) error {
 		return c.encode(r)
 	}
 	for i := range r.Findings {
-		f := &r.Findings[i]
-		place := r.File
-		if f.Line > 0 {
-			place = fmt.Sprintf("%s:%d:%d", r.File, f.Line, f.Column)
-		}
-		if f.Path != "" {
-			place += ": " + plain(f.Path)
-		}
-		color, label := red, ""
-		if !f.fault {
-			color, label = yellow, "warning: "
-		}
-		fmt.Fprintf(c.out, "%s: %s\n", place, c.paint(color, label+plain(f.Message)))
+		c.printf("%s\n", c.findingText(r.File, &r.Findings[i]))
 	}
-	_, err := fmt.Fprintf(c.out, "%s: %s\n", r.File, c.verdict(r))
-	return err
+	c.printf("%s: %s\n", r.File, c.verdict(r))
+	return c.broken()
+}
+
+// findingText is file:line:col: /path: what.
+func (c *console) findingText(file string, f *finding) string {
+	place := file + ": "
+	if f.Line > 0 {
+		place = fmt.Sprintf("%s:%d:%d: ", file, f.Line, f.Column)
+	}
+	if f.Severity != "error" {
+		place += c.paint(yellow, f.Severity) + ": "
+	}
+	if f.Path != "" {
+		place += plain(f.Path) + ": "
+	}
+	return place + plain(f.Message)
 }
 
 func (c *console) verdict(r *fileReview) string {
-	switch {
-	case r.Valid:
+	if r.Valid {
 		return c.paint(green, "valid") + " as " + strings.Join(r.Kinds, ", ")
-	case r.Nearest == "":
-		return c.paint(red, "not a policy document")
 	}
-	return c.paint(red, "not valid") + " as " + r.Nearest
+	text := c.paint(red, "not valid")
+	if r.Nearest != "" {
+		text += " as " + r.Nearest
+	}
+	return text
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"runtime"
 	"runtime/debug"
 )
@@ -38,8 +37,8 @@ func (*versionCommand) Run(c *console) error {
 	if b.Modified {
 		text += " (modified)"
 	}
-	_, err := fmt.Fprintf(c.out, "%s %s %s\n", text, b.Go, b.Platform)
-	return err
+	c.printf("%s %s %s\n", text, b.Go, b.Platform)
+	return nil
 }
 
 func thisBuild() build {

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const scenarioLine = `{"name":"n","request":{"principal":"arn:aws:iam::111122223333:user/anne","action":"s3:GetObject","resource":"*"},` +
+	`"policies":{"identity":[{"Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}]},"expect":"allowed"}` + "\n"
+
+// repeated reads the same lines n times and notes the largest heap on the way.
+type repeated struct {
+	lines string
+	n     int
+	rest  string
+	heap  uint64
+}
+
+func (r *repeated) Read(b []byte) (int, error) {
+	if r.rest == "" {
+		if r.n == 0 {
+			return 0, io.EOF
+		}
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		r.n, r.rest, r.heap = r.n-1, r.lines, max(r.heap, m.HeapAlloc)
+	}
+	n := copy(b, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+// lineCounter counts lines, and those that are as expected.
+type lineCounter struct{ lines, allowed int }
+
+func (w *lineCounter) Write(b []byte) (int, error) {
+	w.lines += bytes.Count(b, []byte("\n"))
+	w.allowed += bytes.Count(b, []byte(`"decision":"allowed"`))
+	return len(b), nil
+}
+
+func TestEvalStreamsInConstantMemory(t *testing.T) {
+	const lines, block = 200_000, 1000
+	in := &repeated{lines: strings.Repeat(scenarioLine, block), n: lines / block}
+	var out lineCounter
+	require.Zero(t, run([]string{"eval", "--format", "json"}, in, &out, io.Discard))
+	require.Equal(t, lineCounter{lines, lines}, out)
+	require.Less(t, in.heap, uint64(64<<20), "heap while %d scenarios were read", lines)
+}
+
+// TestEvalAnswersBeforeItWaits gives one line and no more until it is answered.
+func TestEvalAnswersBeforeItWaits(t *testing.T) {
+	stdin, lines := io.Pipe()
+	answers, stdout := io.Pipe()
+	status := make(chan int)
+	go func() { status <- run([]string{"eval", "--format", "json"}, stdin, stdout, io.Discard) }()
+	got := make([]byte, 1000)
+	for range 3 {
+		_, err := io.WriteString(lines, scenarioLine)
+		require.NoError(t, err)
+		n, err := answers.Read(got)
+		require.NoError(t, err)
+		require.Contains(t, string(got[:n]), `"decision":"allowed"`)
+	}
+	require.NoError(t, lines.Close())
+	require.Zero(t, <-status)
+}
+
+type failingWriter struct{ err error }
+
+func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
+
+func TestOutputFails(t *testing.T) {
+	in := &repeated{lines: scenarioLine, n: 1 << 40}
+	var stderr bytes.Buffer
+	require.Equal(t, exitUsage, run([]string{"eval"}, in, failingWriter{errors.New("no space")}, &stderr))
+	require.Equal(t, "rowan: no space\n", stderr.String())
+
+	stderr.Reset()
+	require.Zero(t, run([]string{"eval"}, in, failingWriter{syscall.EPIPE}, &stderr))
+	require.Empty(t, stderr.String(), "a reader that has read enough is no news")
+}
+
+func TestInputFails(t *testing.T) {
+	in := io.MultiReader(strings.NewReader(scenarioLine), iotest.ErrReader(errors.New("disk on fire")))
+	var stdout, stderr bytes.Buffer
+	require.Equal(t, exitUsage, run([]string{"eval"}, in, &stdout, &stderr))
+	require.Equal(t, "rowan: <stdin>: disk on fire\n", stderr.String())
+	require.Contains(t, stdout.String(), "allowed")
+}
+
+// TestColor holds when there are colours: on a terminal that wants them, or on
+// demand.
+func TestColor(t *testing.T) {
+	for _, tc := range []struct {
+		flag, noColor string
+		terminal      bool
+		want          bool
+	}{
+		{"auto", "", false, false},
+		{"auto", "", true, true},
+		{"auto", "1", true, false},
+		{"never", "", true, false},
+		{"always", "1", false, true},
+	} {
+		var out bytes.Buffer
+		p := &process{
+			stdin: strings.NewReader(scenarioLine), stdout: &out, stderr: io.Discard, now: time.Now,
+			terminal: func(stream any) bool { return tc.terminal && stream == &out },
+			getenv:   func(name string) string { return map[string]string{"NO_COLOR": tc.noColor}[name] },
+		}
+		require.Zero(t, p.run([]string{"eval", "--color", tc.flag}))
+		require.Equal(t, tc.want, strings.Contains(out.String(), "\x1b["), "%+v", tc)
+	}
+}
+
+func TestTypedInputIsAnnounced(t *testing.T) {
+	var stderr bytes.Buffer
+	p := &process{
+		stdin: strings.NewReader(scenarioLine), stdout: io.Discard, stderr: &stderr, now: time.Now,
+		terminal: func(any) bool { return true }, getenv: func(string) string { return "" },
+	}
+	require.Zero(t, p.run([]string{"eval"}))
+	require.Equal(t, "rowan: reading what you type; end with Ctrl-D\n", stderr.String())
+}
