@@ -16,7 +16,7 @@ func splitARN(s string) ([]string, bool) {
 // six parts, each globbed. Sections 2.3 and 3.5, C12. An unparsable value is
 // one that, without any variable, is no ARN.
 func (r *request) testARN(parts []string, pattern []token) (matches truth, unparsable bool) {
-	patterns := splitTokens(pattern, arnParts-1)
+	patterns := splitTokens(pattern)
 	delimited := len(patterns) == arnParts
 	if !delimited {
 		// Fewer than five colons of the policy: those of the values delimit.
@@ -24,7 +24,7 @@ func (r *request) testARN(parts []string, pattern []token) (matches truth, unpar
 		if became != resolved {
 			return unmatched(became), false
 		}
-		patterns = splitTokens(whole, arnParts-1)
+		patterns = splitTokens(whole)
 	}
 	if len(patterns) != arnParts {
 		return no, !hasVariable(pattern)

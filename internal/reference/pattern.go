@@ -76,9 +76,9 @@ func hasVariable(tokens []token) bool {
 	return false
 }
 
-// splitTokens cuts a pattern at its first colons, at most n of them. Only a
-// colon in a literal is one. Section 2.3.
-func splitTokens(tokens []token, n int) [][]token {
+// splitTokens cuts a pattern into the parts of an ARN, at its first five
+// colons. Only a colon in a literal is one. Section 2.3.
+func splitTokens(tokens []token) [][]token {
 	parts := [][]token{nil}
 	add := func(t token) { parts[len(parts)-1] = append(parts[len(parts)-1], t) }
 	for _, t := range tokens {
@@ -86,7 +86,7 @@ func splitTokens(tokens []token, n int) [][]token {
 			add(t)
 			continue
 		}
-		pieces := strings.SplitN(t.text, ":", n-len(parts)+2)
+		pieces := strings.SplitN(t.text, ":", arnParts-len(parts)+1)
 		for i, piece := range pieces {
 			if i > 0 {
 				parts = append(parts, nil)

@@ -90,7 +90,7 @@ func (r *request) couldMatch(entry string, wide bool) bool {
 	if strings.HasPrefix(entry, "*") {
 		return glob(tokens, r.q.Resource)
 	}
-	parts := splitTokens(tokens, arnParts-1)
+	parts := splitTokens(tokens)
 	if wide {
 		return matchWide(parts, r.q.Resource)
 	}
@@ -117,7 +117,7 @@ func (r *request) resourcePattern(entry string, variables bool) ([][]token, reso
 	if !strings.HasPrefix(entry, "arn:") {
 		refuse("resource %q is no ARN", entry)
 	}
-	parts := splitTokens(tokens, arnParts-1)
+	parts := splitTokens(tokens)
 	if len(parts) < arnParts && !strings.HasSuffix(entry, "*") {
 		refuse("resource %q has fewer than six parts", entry)
 	}
