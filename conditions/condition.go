@@ -15,8 +15,16 @@ type Condition struct {
 	key      keyRef
 	form     form
 	test     test
-	custom   []Predicate // of a custom operator; test is then nil
-	written  []string    // policy values of a custom operator
+	// literals is test if that is a short list of plain texts, the usual
+	// condition on a row's keys and attributes.
+	literals *equals
+	custom   *custom // of a custom operator; test is then nil
+}
+
+// custom is the right side of a custom operator.
+type custom struct {
+	predicates []Predicate
+	written    []string // policy values
 }
 
 // Part names the part of a condition that a Fault is about.
@@ -72,6 +80,9 @@ func (v *Vocabulary) Compile(operator, key string, values []string, variables bo
 	}
 	c.key, c.form = ref, f
 	c.test = v.newTest(f, values, variables, func(i int, err error) { add(PartValue, i, err) })
+	if t, ok := c.test.(*equals); ok && t.index == nil && t.with == nil {
+		c.literals = t
+	}
 	return c, faults
 }
 
@@ -93,16 +104,29 @@ func (v *Vocabulary) compileCustom(op Operator, c Condition, values []string) (C
 	if c.label == "" || len(c.label) > maxLabel {
 		faults = append(faults, Fault{PartKey, 0, fmt.Errorf("%w: the label of %s takes 1 to %d bytes", ErrKeyName, op.Name, maxLabel)})
 	}
+	c.custom = &custom{written: values}
 	for i, s := range values {
 		p, err := op.Compile(s)
 		if err != nil {
 			faults = append(faults, Fault{PartValue, i, err})
 			continue
 		}
-		c.custom = append(c.custom, p)
+		c.custom.predicates = append(c.custom.predicates, p)
 	}
-	c.written = values
 	return c, faults
+}
+
+// Cost ranks conditions by how long they take, for whoever may test the
+// cheapest first. It has no unit.
+func (c *Condition) Cost() int {
+	if c.test == nil {
+		return 1000
+	}
+	cost := len(c.test.texts())
+	if c.literals == nil && c.form.family != familyNull {
+		cost++
+	}
+	return cost
 }
 
 // Key describes the key that the condition reads; the zero Key for a custom
@@ -135,6 +159,9 @@ func (c *Condition) Test(x *Context, action, resource string) Truth {
 	}
 	switch c.form.quantifier {
 	case forAll:
+		if c.literals != nil && !c.form.negated {
+			return truth(c.literals.all(e.values))
+		}
 		result := True
 		for _, v := range e.values {
 			if result = result.And(c.one(x, e, v)); result == False {
@@ -196,12 +223,12 @@ func (c *Condition) one(x *Context, e *entry, value string) Truth {
 }
 
 func (c *Condition) testCustom(x *Context, action, resource string) (Truth, error) {
-	if len(c.custom) == 0 {
+	if c.custom == nil {
 		return Unknown, nil // the zero Condition
 	}
 	result := False
 	var failed error
-	for _, p := range c.custom {
+	for _, p := range c.custom.predicates {
 		ok, err := p.Test(x, action, resource)
 		switch {
 		case err != nil:
@@ -236,8 +263,11 @@ type Report struct {
 func (c *Condition) Explain(x *Context, action, resource string) Report {
 	r := Report{Operator: c.operator, Key: c.key.name, Result: c.Test(x, action, resource)}
 	if c.test == nil {
-		r.Key, r.Policy, r.Meaning = c.label, c.written, c.written
+		r.Key = c.label
 		r.Result, r.Err = c.testCustom(x, action, resource)
+		if c.custom != nil {
+			r.Policy, r.Meaning = c.custom.written, c.custom.written
+		}
 		return r
 	}
 	if x != nil {

@@ -293,16 +293,11 @@ func (c *Context) Value(key string) ([]string, State) {
 	return c.value(&ref)
 }
 
-// Has reports whether a registered key, in the registry's spelling, is present
-// in any state.
-func (c *Context) Has(key string) bool {
-	id, ok := c.vocabulary.ids[key]
-	if !ok {
-		return false
-	}
-	ref := keyRef{id: id}
-	e, _ := c.find(&ref)
-	return e != nil
+// Described reports whether the context says of which account its principal
+// is: aws:PrincipalAccount, which every signed request has.
+func (c *Context) Described() bool {
+	id := c.vocabulary.account
+	return id >= 0 && (c.slots[id] != 0 || c.base != nil && c.base.slots[id] != 0)
 }
 
 func (c *Context) value(k *keyRef) ([]string, State) {

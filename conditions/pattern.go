@@ -39,10 +39,11 @@ type token struct {
 type shape uint8
 
 const (
-	shapeTokens shape = iota
-	shapeExact        // one literal
-	shapePrefix       // a literal, then a free star
-	shapeAny          // a free star
+	shapeTokens   shape = iota
+	shapeExact          // one literal
+	shapePrefix         // a literal, then a free star
+	shapeAny            // a free star
+	shapeVariable       // one variable
 )
 
 // Pattern is a compiled text with wildcards and policy variables. It is
@@ -171,6 +172,8 @@ func newPattern(text string, tokens []token) Pattern {
 		p.shape = shapeAny
 	case len(tokens) == 2 && tokens[0].kind == literal && free:
 		p.shape = shapePrefix
+	case len(tokens) == 1 && tokens[0].kind == reserved:
+		p.shape = shapeVariable
 	}
 	return p
 }
@@ -231,6 +234,12 @@ func (p *Pattern) Match(s string, c *Context) Truth {
 		return truth(len(s) == len(p.prefix) && p.hasText(s, p.prefix))
 	case shapePrefix:
 		return truth(p.hasText(s, p.prefix))
+	case shapeVariable:
+		text, r := p.tokens[0].variable.resolve(c)
+		if r == indeterminate {
+			return Unknown
+		}
+		return truth(r == resolved && s == text)
 	case shapeTokens:
 	}
 	if !p.variables {
@@ -284,10 +293,7 @@ func (p *Pattern) expand(c *Context, texts *[maxVariables]string) resolution {
 		if p.tokens[i].kind != reserved {
 			continue
 		}
-		text, r := "", unresolved
-		if c != nil {
-			text, r = p.tokens[i].variable.resolve(c)
-		}
+		text, r := p.tokens[i].variable.resolve(c)
 		texts[n] = text
 		n++
 		if r == indeterminate || r == unresolved && result == resolved {

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -26,31 +27,37 @@ type values []string
 func (v values) texts() []string   { return v }
 func (values) patterns() []Pattern { return nil }
 
-// manyValues is the number of plain values from which a map is faster than
-// comparing one by one.
-const manyValues = 24
-
 // equals is StringEquals: literals, and values with variables.
 type equals struct {
 	values
-	literals []string
-	index    map[string]struct{} // of literals, if there are many
+	literals textSet
+	index    map[string]struct{} // instead of literals, if there are many
 	with     []Pattern
 }
 
 func (t *equals) hit(c *Context, _ *entry, _ Kind, value string) Truth {
+	if t.literals.has(value) {
+		return True
+	}
 	if t.index != nil {
 		if _, ok := t.index[value]; ok {
 			return True
 		}
-	} else {
-		for _, s := range t.literals {
-			if s == value {
-				return True
-			}
-		}
+	}
+	if t.with == nil {
+		return False
 	}
 	return anyPattern(t.with, c, value)
+}
+
+// all reports whether every value is a hit; only for tests without variables.
+func (t *equals) all(values []string) bool {
+	for _, v := range values {
+		if !t.literals.has(v) {
+			return false
+		}
+	}
+	return true
 }
 
 func (t *equals) patterns() []Pattern { return t.with }
@@ -265,8 +272,8 @@ func (v *Vocabulary) newTest(f form, texts []string, variables bool, fault func(
 	case familyString:
 		return v.newEquals(texts, variables, fault)
 	case familyStringFold:
-		t := v.newEquals(texts, variables, fault)
-		return &equalsFold{t.values, t.literals, t.with}
+		literals, with := v.plainTexts(texts, variables, fault)
+		return &equalsFold{texts, literals, with}
 	case familyLike, familyARN:
 		return v.newLike(f.family == familyARN, texts, variables, fault)
 	case familyNumber:
@@ -329,33 +336,38 @@ func newBoolean(f form, texts []string, fault func(int, error)) test {
 	return t
 }
 
+// plainTexts separates literals, unescaped, from values with variables.
+func (v *Vocabulary) plainTexts(texts []string, variables bool, fault func(int, error)) (literals []string, with []Pattern) {
+	if !variables || !slices.ContainsFunc(texts, func(s string) bool { return strings.Contains(s, "${") }) {
+		return texts, nil
+	}
+	for i, s := range texts {
+		tokens, err := v.scan(s, false, true)
+		if err != nil {
+			fault(i, err)
+			continue
+		}
+		if p := newPattern(s, tokens); p.variables {
+			with = append(with, p)
+		} else {
+			literals = append(literals, p.prefix)
+		}
+	}
+	return literals, with
+}
+
 func (v *Vocabulary) newEquals(texts []string, variables bool, fault func(int, error)) *equals {
 	t := &equals{values: texts}
-	plain := true
-	for _, s := range texts {
-		plain = plain && !strings.Contains(s, "${")
-	}
-	if plain || !variables {
-		t.literals = texts
-	} else {
-		for i, s := range texts {
-			tokens, err := v.scan(s, false, true)
-			if err != nil {
-				fault(i, err)
-				continue
-			}
-			if p := newPattern(s, tokens); p.variables {
-				t.with = append(t.with, p)
-			} else {
-				t.literals = append(t.literals, p.prefix)
-			}
-		}
-	}
-	if len(t.literals) > manyValues {
-		t.index = make(map[string]struct{}, len(t.literals))
-		for _, s := range t.literals {
+	var literals []string
+	literals, t.with = v.plainTexts(texts, variables, fault)
+	switch {
+	case len(literals) > maxTextSet:
+		t.index = make(map[string]struct{}, len(literals))
+		for _, s := range literals {
 			t.index[s] = struct{}{}
 		}
+	case len(literals) > 0:
+		t.literals = newTextSet(literals)
 	}
 	return t
 }

@@ -50,11 +50,11 @@ const (
 	indeterminate
 )
 
-// resolve returns the literal text of the variable. A list-typed key never
-// resolves, nor does an empty value without a default. Source: iam-semantics
+// resolve returns the literal text of the variable; a nil context has none. A
+// list-typed key never resolves, nor does an empty value without a default. Source: iam-semantics
 // §2.4, §2.5.
 func (x *variable) resolve(c *Context) (string, resolution) {
-	if x.key.list {
+	if x.key.list || c == nil {
 		return "", unresolved
 	}
 	e, ambiguous := c.find(&x.key)

@@ -15,6 +15,7 @@ type Vocabulary struct {
 	families []keyFamily
 	owned    []string // folded prefixes under which an unknown name is an error
 	custom   map[string]Operator
+	account  int32 // the id of aws:PrincipalAccount, negative if there is none
 }
 
 // AWS returns the vocabulary of the IAM language: every operator, the global
@@ -27,7 +28,7 @@ var aws = sync.OnceValue(func() *Vocabulary {
 	if err != nil {
 		// The table is a constant; a test holds it right. A vocabulary without
 		// keys refuses every policy.
-		return &Vocabulary{owned: ownedPrefixes}
+		return &Vocabulary{owned: ownedPrefixes, account: -1}
 	}
 	v.owned = ownedPrefixes
 	return v
@@ -54,6 +55,10 @@ func (v *Vocabulary) With(keys []Key, ops ...Operator) (*Vocabulary, error) {
 		if err := w.add(k); err != nil {
 			return nil, err
 		}
+	}
+	w.account = -1
+	if id, ok := w.ids["aws:PrincipalAccount"]; ok {
+		w.account = id
 	}
 	for _, op := range ops {
 		if op.Name == "" || op.Compile == nil {

@@ -85,23 +85,23 @@ const (
 	NoResourceAccount
 	// OtherResourceAccount means a ResourceAccount that is not the ARN's.
 	OtherResourceAccount
-	// NoContext means a request without a context, or one of another
-	// vocabulary than the policies were compiled with.
+	// NoContext means a request without a context.
 	NoContext
 	// NoPrincipal means a context that does not say of which account the
 	// principal is: see Principal.Describe.
 	NoPrincipal
-	// WrongKind means an evaluator with a set in the wrong place.
-	WrongKind
+	// WrongSet means an evaluator with a set in the wrong place, or compiled
+	// with another vocabulary than the context's.
+	WrongSet
 )
 
 var faultTexts = [...]string{
 	"", "the action is not service:Name", "the resource is neither * nor an ARN of six parts",
 	"the resource's ARN names no account and the request gives none",
 	"the resource's account is not the one of its ARN",
-	"the request's context is missing or of another vocabulary",
+	"the request has no context",
 	"the request's context does not describe its principal",
-	"the evaluator holds a set in the wrong place",
+	"the evaluator holds a set in the wrong place or of another vocabulary",
 }
 
 func (f Fault) String() string {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math/bits"
 	"strings"
 
 	"github.com/rowan-authz/rowan/conditions"
@@ -53,6 +54,8 @@ type query struct {
 	// listBuckets says that the action is s3:ListAllMyBuckets.
 	listBuckets bool
 	sameAccount bool
+	// knownAction says that some statement names the action in full.
+	knownAction bool
 }
 
 // Decide answers a request. It does no I/O, takes no lock and allocates
@@ -64,16 +67,27 @@ func (e *Evaluator) Decide(r *Request) Decision {
 		return Decision{Fault: fault}
 	}
 	in := e.applying(&r.Principal)
-	if d, denied := in.explicitDeny(&q); denied {
-		return d
+	d, denied := in.explicitDeny(&q)
+	if !denied {
+		d = in.grant(&q)
 	}
-	return in.grant(&q)
+	// An action that a policy names in full is one; others are looked at.
+	if !q.knownAction && !actionName(r.Action) {
+		return Decision{Fault: BadAction}
+	}
+	return d
 }
 
 // Check says why Decide could not decide the request, NoFault if it can.
 func (e *Evaluator) Check(r *Request) Fault {
 	var q query
-	return e.query(r, &q)
+	if fault := e.query(r, &q); fault != NoFault {
+		return fault
+	}
+	if !actionName(r.Action) {
+		return BadAction
+	}
+	return NoFault
 }
 
 // query checks the request and fills q.
@@ -81,11 +95,8 @@ func (e *Evaluator) query(r *Request, q *query) Fault {
 	if r.Context == nil || r.Context.Vocabulary() == nil {
 		return NoContext
 	}
-	if r.Principal.signed() && !r.Context.Has(accountKey) {
+	if r.Principal.signed() && !r.Context.Described() {
 		return NoPrincipal
-	}
-	if !actionName(r.Action) {
-		return BadAction
 	}
 	account, ok := resourceAccount(r.Resource)
 	switch {
@@ -108,55 +119,58 @@ func (e *Evaluator) query(r *Request, q *query) Fault {
 	return e.checkSets(r.Context.Vocabulary())
 }
 
-// accountKey is present for every signed request.
-const accountKey = "aws:PrincipalAccount"
-
 // checkSets refuses a set of another kind or vocabulary.
 func (e *Evaluator) checkSets(v *conditions.Vocabulary) Fault {
-	for _, x := range [...]struct {
-		set  *Set
-		kind policy.Kind
-	}{
-		{e.Identity, policy.Identity}, {e.Boundary, policy.Boundary},
-		{e.Session, policy.Session}, {e.Endpoint, policy.Endpoint},
-	} {
-		if x.set != nil && x.set.kind != x.kind {
-			return WrongKind
-		}
-		if x.set != nil && x.set.vocabulary != v {
-			return NoContext
-		}
+	f := e.Identity.check(policy.Identity, v) | e.Boundary.check(policy.Boundary, v) |
+		e.Session.check(policy.Session, v) | e.Endpoint.check(policy.Endpoint, v)
+	if e.Resource != nil && e.Resource.kind == policy.Trust {
+		f |= e.Resource.check(policy.Trust, v)
+	} else {
+		f |= e.Resource.check(policy.Resource, v)
 	}
-	if s := e.Resource; s != nil {
-		if s.kind != policy.Resource && s.kind != policy.Trust {
-			return WrongKind
-		}
-		if s.vocabulary != v {
-			return NoContext
-		}
+	for _, s := range e.ServiceControl {
+		f |= s.checkLevel(policy.ServiceControl, v)
 	}
-	if f := checkLevels(e.ServiceControl, policy.ServiceControl, v); f != NoFault {
-		return f
+	for _, s := range e.ResourceControl {
+		f |= s.checkLevel(policy.ResourceControl, v)
 	}
-	return checkLevels(e.ResourceControl, policy.ResourceControl, v)
-}
-
-func checkLevels(levels []*Set, kind policy.Kind, v *conditions.Vocabulary) Fault {
-	for _, s := range levels {
-		if s == nil || s.kind != kind {
-			return WrongKind
-		}
-		if s.vocabulary != v {
-			return NoContext
-		}
+	if f != NoFault {
+		return WrongSet
 	}
 	return NoFault
 }
 
+// check is a fault if s is there and not of the kind and vocabulary.
+func (s *Set) check(kind policy.Kind, v *conditions.Vocabulary) Fault {
+	if s != nil && (s.kind != kind || s.vocabulary != v) {
+		return WrongSet
+	}
+	return NoFault
+}
+
+// checkLevel is check for a level, which must be there.
+func (s *Set) checkLevel(kind policy.Kind, v *conditions.Vocabulary) Fault {
+	if s == nil {
+		return WrongSet
+	}
+	return s.check(kind, v)
+}
+
 // actionName reports whether s is service:Name without wildcards.
 func actionName(s string) bool {
-	i := strings.IndexByte(s, ':')
-	return i > 0 && i < len(s)-1 && len(s) <= maxActionName && strings.IndexByte(s[i+1:], ':') < 0 && !strings.ContainsAny(s, "*? \t\r\n,")
+	colon := -1
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case ':':
+			if colon >= 0 {
+				return false
+			}
+			colon = i
+		case '*', '?', ' ', '\t', '\r', '\n', ',':
+			return false
+		}
+	}
+	return colon > 0 && colon < len(s)-1 && len(s) <= maxActionName
 }
 
 // resourceAccount returns the account part of an ARN; ok is false for what is
@@ -168,19 +182,47 @@ func resourceAccount(s string) (account string, ok bool) {
 	if !strings.HasPrefix(s, "arn:") {
 		return "", false
 	}
-	rest := s[len("arn:"):]
-	for range 3 { // partition, service, region
-		i := strings.IndexByte(rest, ':')
-		if i < 0 {
-			return "", false
-		}
-		rest = rest[i+1:]
-	}
-	i := strings.IndexByte(rest, ':')
-	if i < 0 {
+	start := colon(s, 4)
+	end := colon(s, 5)
+	if end < 0 {
 		return "", false
 	}
-	return rest[:i], true
+	return s[start+1 : end], true
+}
+
+// colon returns the place of the nth colon of s, negative if there are fewer.
+// It looks at eight bytes at a time.
+func colon(s string, n int) int {
+	const (
+		colons = 0x3A3A3A3A3A3A3A3A
+		low    = 0x7F7F7F7F7F7F7F7F
+	)
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		w := s[i : i+8]
+		x := uint64(w[0]) | uint64(w[1])<<8 | uint64(w[2])<<16 | uint64(w[3])<<24 |
+			uint64(w[4])<<32 | uint64(w[5])<<40 | uint64(w[6])<<48 | uint64(w[7])<<56
+		x ^= colons
+		// The high bit of each byte that was a colon, and no other.
+		found := ^((x&low + low) | x | low)
+		count := bits.OnesCount64(found)
+		if count < n {
+			n -= count
+			continue
+		}
+		for ; n > 1; n-- {
+			found &= found - 1
+		}
+		return i + bits.TrailingZeros64(found)/8
+	}
+	for ; i < len(s); i++ {
+		if s[i] == ':' {
+			if n--; n == 0 {
+				return i
+			}
+		}
+	}
+	return -1
 }
 
 // applying returns the sets that count for the principal. Source:
@@ -207,26 +249,34 @@ func (e *Evaluator) applying(p *Principal) Evaluator {
 func (e *Evaluator) explicitDeny(q *query) (Decision, bool) {
 	for _, s := range e.ResourceControl {
 		if d := s.denied(q); d != nil {
-			return Decision{Outcome: ExplicitDeny, By: ByResourceControl, statement: d}, true
+			return explicit(ByResourceControl, d)
 		}
 	}
 	for _, s := range e.ServiceControl {
 		if d := s.denied(q); d != nil {
-			return Decision{Outcome: ExplicitDeny, By: ByServiceControl, statement: d}, true
+			return explicit(ByServiceControl, d)
 		}
 	}
-	for _, x := range [...]struct {
-		set *Set
-		by  Authority
-	}{{e.Endpoint, ByEndpoint}, {e.Boundary, ByBoundary}, {e.Session, BySession}, {e.Identity, ByIdentity}, {e.Resource, ByResource}} {
-		if x.set == nil {
-			continue
-		}
-		if d := x.set.denied(q); d != nil {
-			return Decision{Outcome: ExplicitDeny, By: x.by, statement: d}, true
-		}
+	if d := e.Endpoint.denied(q); d != nil {
+		return explicit(ByEndpoint, d)
+	}
+	if d := e.Boundary.denied(q); d != nil {
+		return explicit(ByBoundary, d)
+	}
+	if d := e.Session.denied(q); d != nil {
+		return explicit(BySession, d)
+	}
+	if d := e.Identity.denied(q); d != nil {
+		return explicit(ByIdentity, d)
+	}
+	if d := e.Resource.denied(q); d != nil {
+		return explicit(ByResource, d)
 	}
 	return Decision{}, false
+}
+
+func explicit(by Authority, s *statement) (Decision, bool) {
+	return Decision{Outcome: ExplicitDeny, By: by, statement: s}, true
 }
 
 // grant decides a request that nothing denies. Source: iam-semantics §4.4 B to
@@ -331,26 +381,34 @@ func needsPolicy(q *query) bool {
 	return parts("sts", "role/") || parts("kms", "key/")
 }
 
-// denied returns a Deny that applies, or nil.
+// denied returns a Deny that applies, or nil. A nil set denies nothing.
 func (s *Set) denied(q *query) *statement {
-	if s.deny.empty() {
+	if s == nil || !s.denies {
 		return nil
 	}
-	x := search{query: q, id: s.actionID(q.action), deny: true}
+	x := search{query: q, set: s, deny: true}
 	s.deny.run(&x)
-	return x.found
+	return s.statement(x.found)
 }
 
 // allowed returns an Allow that applies, or nil.
 func (s *Set) allowed(q *query) *statement {
-	x := search{query: q, id: s.actionID(q.action)}
+	x := search{query: q, set: s}
 	s.allow.run(&x)
-	return x.found
+	return s.statement(x.found)
 }
 
 // strongest returns the Allow that matches the principal most closely.
 func (s *Set) strongest(q *query) (*statement, class) {
-	x := search{query: q, id: s.actionID(q.action), strongest: true}
+	x := search{query: q, set: s, strongest: true}
 	s.allow.run(&x)
-	return x.found, x.class
+	return s.statement(x.found), x.class
+}
+
+// statement returns what a search found.
+func (s *Set) statement(found int32) *statement {
+	if found == 0 {
+		return nil
+	}
+	return &s.statements[found-1]
 }

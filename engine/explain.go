@@ -54,14 +54,13 @@ type StatementReport struct {
 func (e *Evaluator) Explain(r *Request) Explanation {
 	x := Explanation{Decision: e.Decide(r)}
 	var q query
-	if e.query(r, &q) != NoFault {
+	if e.query(r, &q) != NoFault || x.Decision.Fault != NoFault {
 		return x
 	}
 	in := e.applying(&r.Principal)
 	in.each(func(by Authority, level int, s *Set) {
-		id := s.actionID(q.action)
 		for i := range s.statements {
-			report, keys := s.statements[i].report(&q, id, x.MissingContext)
+			report, keys := s.statements[i].report(&q, x.MissingContext)
 			report.Authority, report.Level = by, level
 			x.MissingContext = keys
 			x.Looked = append(x.Looked, report)
@@ -146,12 +145,12 @@ func (s *StatementReport) failed() int {
 
 // report looks at every part of a statement and appends to missing the absent
 // keys that it reads.
-func (s *statement) report(q *query, id int32, missing []string) (StatementReport, []string) {
+func (s *statement) report(q *query, missing []string) (StatementReport, []string) {
 	r := StatementReport{
 		StatementRef: s.ref(), Principal: conditions.True, NotAction: s.notAction,
 		Resource: s.matchesResource(q),
 	}
-	if s.matchesAction(q, id) {
+	if s.matchesAction(q) {
 		r.Action = conditions.True
 	}
 	switch {

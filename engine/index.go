@@ -19,6 +19,8 @@ type index struct {
 	prefix trie
 	words  words
 	grams  grams
+	// patterns says that prefix, words or grams hold something.
+	patterns bool
 	// always holds statements to be tried on every request: Resource "*" and
 	// every bucket, NotResource, no resource at all, and patterns that show
 	// nothing.
@@ -26,15 +28,23 @@ type index struct {
 }
 
 // candidate is a statement with the entry of its resources under which it was
-// filed; a negative entry stands for the whole element.
+// filed, or one of the two below.
 type candidate struct {
 	statement *statement
 	entry     int32
 }
 
+const (
+	wholeElement = -1 // the whole Resource or NotResource element counts
+	exactEntry   = -2 // whoever is found matches
+)
+
 // resource answers for the part under which the candidate was filed.
 func (c *candidate) resource(q *query) conditions.Truth {
-	if c.entry < 0 {
+	switch c.entry {
+	case exactEntry:
+		return conditions.True
+	case wholeElement:
 		return c.statement.matchesResource(q)
 	}
 	return c.statement.resources.matches(int(c.entry), q)
@@ -51,7 +61,7 @@ func newIndex(statements []statement, deny bool) index {
 			continue
 		}
 		if s.resources == nil || s.resources.not {
-			x.always.add(s, -1)
+			x.always.add(s, wholeElement)
 			continue
 		}
 		for e := range s.resources.patterns {
@@ -66,10 +76,15 @@ func newIndex(statements []statement, deny bool) index {
 				patterns[p.String()] = b
 				order = append(order, &filed{pattern: p, bucket: b})
 			}
-			b.add(s, int32(e))
+			if _, whole := p.Prefix(); whole {
+				b.add(s, exactEntry)
+			} else {
+				b.add(s, int32(e))
+			}
 		}
 	}
 	x.file(order)
+	x.patterns = !x.prefix.empty() || !x.words.empty() || !x.grams.empty()
 	x.always.finish()
 	for _, f := range order {
 		f.bucket.finish()
@@ -160,7 +175,7 @@ func (x *index) fileCrowded(crowded []*filed) {
 
 // empty reports whether no statement is filed.
 func (x *index) empty() bool {
-	return x.exact == nil && x.always.empty() && x.prefix.empty() && x.words.empty() && x.grams.empty()
+	return x.exact == nil && x.always.empty() && !x.patterns
 }
 
 // bucket holds the statements that share a resource pattern.
@@ -225,16 +240,17 @@ func (b *bucket) finish() {
 	b.candidates = rest
 }
 
-// search looks through one or more indexes of one effect.
+// search looks through the index of one effect. What it finds is kept by
+// number: a pointer would move the query to the heap.
 type search struct {
 	*query
-	id   int32 // of the action in this set
+	set  *Set
 	deny bool
 	// strongest goes on after a grant, since a resource policy can match the
 	// principal in several ways.
 	strongest bool
 
-	found *statement
+	found int32 // 1 + the place of the statement, 0 for none
 	class class
 }
 
@@ -249,7 +265,9 @@ func (x *index) run(s *search) {
 			return
 		}
 	}
-	_ = x.prefix.run(s, s.resource) || x.words.run(s, s.resource) || x.grams.run(s, s.resource)
+	if x.patterns {
+		_ = x.prefix.run(s, s.resource) || x.words.run(s, s.resource) || x.grams.run(s, s.resource)
+	}
 }
 
 // run tries the statements of a bucket.
@@ -262,8 +280,8 @@ func (b *bucket) run(s *search) (done bool) {
 	if b.byAction == nil {
 		return false
 	}
-	if s.id != 0 {
-		list := b.byAction[s.id]
+	if id := s.set.actionID(s.action); id != 0 {
+		list := b.byAction[id]
 		for i := range list {
 			if s.try(&list[i]) {
 				return true
@@ -275,7 +293,7 @@ func (b *bucket) run(s *search) (done bool) {
 
 // try tests one statement and reports whether the search is over.
 func (s *search) try(c *candidate) (done bool) {
-	if !c.statement.matchesAction(s.query, s.id) {
+	if !c.statement.matchesAction(s.query) {
 		return false
 	}
 	resource := c.resource(s.query)
@@ -283,12 +301,12 @@ func (s *search) try(c *candidate) (done bool) {
 		if !c.statement.denies(s.query, resource) {
 			return false
 		}
-		s.found = c.statement
+		s.found = c.statement.id + 1
 		return true
 	}
 	how := c.statement.allows(s.query, resource)
 	if how > s.class {
-		s.class, s.found = how, c.statement
+		s.class, s.found = how, c.statement.id+1
 	}
 	return how == classDirect || how != classNone && !s.strongest
 }

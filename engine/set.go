@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/rowan-authz/rowan/conditions"
 	"github.com/rowan-authz/rowan/policy"
@@ -17,6 +18,7 @@ type Set struct {
 	actions    map[string]int32
 	allow      index
 	deny       index
+	denies     bool // deny is not empty
 }
 
 // document is what a statement says of its document.
@@ -69,6 +71,7 @@ func Compile(v *conditions.Vocabulary, kind policy.Kind, docs ...*policy.Documen
 	}
 	c.set.allow = newIndex(c.set.statements, false)
 	c.set.deny = newIndex(c.set.statements, true)
+	c.set.denies = !c.set.deny.empty()
 	return c.set, nil
 }
 
@@ -89,7 +92,7 @@ func (c *compiler) document(index int, d *policy.Document) error {
 		if err != nil {
 			return &policy.Error{Name: d.Name, Pos: d.Statements[i].Pos, Path: fmt.Sprintf("/Statement/%d", i), Err: err}
 		}
-		s.document = doc
+		s.document, s.id = doc, int32(len(c.set.statements))
 		c.set.statements = append(c.set.statements, s)
 	}
 	return nil
@@ -132,7 +135,20 @@ func (c *compiler) statement(d *policy.Document, s *policy.Statement) (statement
 		}
 		out.conditions[i] = x
 	}
+	out.cheapest = cheapest(out.conditions)
 	return out, nil
+}
+
+// cheapest returns the conditions in the order in which to test them: no
+// order changes what they are together.
+func cheapest(all []*conditions.Condition) []*conditions.Condition {
+	byCost := func(a, b *conditions.Condition) int { return a.Cost() - b.Cost() }
+	if slices.IsSortedFunc(all, byCost) {
+		return all
+	}
+	out := slices.Clone(all)
+	slices.SortStableFunc(out, byCost)
+	return out
 }
 
 // action compiles an entry, or returns the one compiled before.
@@ -144,15 +160,14 @@ func (c *compiler) action(text string) (*action, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &action{Pattern: p}
+	a := &action{Pattern: p, text: text}
 	if name, whole := p.Prefix(); whole {
 		id, ok := c.set.actions[name]
 		if !ok {
 			id = int32(len(c.actions)) + 1
 			c.set.actions[name] = id
 		}
-		// Requests mostly spell an action as policies do.
-		a.id, c.set.actions[text] = id, id
+		a.id = id
 	}
 	c.actions[text] = a
 	return a, nil
@@ -185,12 +200,9 @@ func (c *compiler) condition(x *policy.Condition, variables bool) (*conditions.C
 // maxActionName bounds an action of a request, such as "dynamodb:GetItem".
 const maxActionName = 256
 
-// actionID returns the id of an exact action of the set that name is, 0 if
+// actionID returns the id of the exact action of the set that name is, 0 if
 // there is none.
 func (s *Set) actionID(name string) int32 {
-	if id, ok := s.actions[name]; ok {
-		return id
-	}
 	var text [maxActionName]byte
 	n := copy(text[:], name)
 	for i := range text[:n] {

@@ -11,22 +11,25 @@ import (
 // statements share are compiled once.
 type statement struct {
 	document   *document
-	index      int32
+	id         int32 // place in Set.statements
+	index      int32 // place in the document
 	pos        policy.Position
 	sid        string
 	deny       bool
 	notAction  bool
 	principals *principals // nil: the kind has none
 	actions    []*action
-	resources  *resources // nil: a role trust policy, whose resource is the role
-	conditions []*conditions.Condition
+	resources  *resources              // nil: a role trust policy, whose resource is the role
+	conditions []*conditions.Condition // in source order
+	cheapest   []*conditions.Condition // the same, the cheapest first
 }
 
 // action is an entry of Action or NotAction. An exact one has an id of its
-// own, at least 1; a pattern has id 0.
+// own, at least 1, the same for every spelling; a pattern has id 0.
 type action struct {
 	conditions.Pattern
-	id int32
+	id   int32
+	text string // as written
 }
 
 // resources is a Resource or NotResource element.
@@ -48,13 +51,12 @@ func (s *statement) ref() StatementRef {
 
 // matchesAction reports whether the statement is about the action. Source:
 // iam-semantics §1.5.
-func (s *statement) matchesAction(q *query, id int32) bool {
+func (s *statement) matchesAction(q *query) bool {
 	for _, a := range s.actions {
-		if a.id != 0 {
-			if a.id == id {
-				return !s.notAction
-			}
-			continue
+		// Requests mostly spell an action as policies do.
+		if a.text == q.action {
+			q.knownAction = q.knownAction || a.id != 0
+			return !s.notAction
 		}
 		if a.Match(q.action, nil) == conditions.True {
 			return !s.notAction
@@ -120,7 +122,7 @@ func (s *statement) denies(q *query, resource conditions.Truth) bool {
 	if s.principals != nil && s.principals.denied(q.principal, q.bounded) == conditions.False {
 		return false
 	}
-	for _, c := range s.conditions {
+	for _, c := range s.cheapest {
 		if c.Test(q.context, q.action, q.resource) == conditions.False {
 			return false
 		}
@@ -144,7 +146,7 @@ func (s *statement) allows(q *query, resource conditions.Truth) class {
 			return classNone
 		}
 	}
-	for _, c := range s.conditions {
+	for _, c := range s.cheapest {
 		if c.Test(q.context, q.action, q.resource) != conditions.True {
 			return classNone
 		}
