@@ -114,6 +114,9 @@ func (v *Vocabulary) resolve(name string) (keyRef, error) {
 	if colon <= 0 || colon == len(folded)-1 || strings.ContainsAny(folded[:colon], " \t\r\n") {
 		return keyRef{}, fmt.Errorf("%w %q: want prefix:name", ErrKeyName, name)
 	}
+	if strings.Contains(folded, "${") {
+		return keyRef{}, fmt.Errorf("%w %q: a name takes no policy variable", ErrKeyName, name)
+	}
 	ref := keyRef{id: -1, name: name, folded: folded, hash: hash(folded)}
 	for _, f := range v.families {
 		rest, ok := strings.CutPrefix(folded, f.folded)

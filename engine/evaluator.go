@@ -182,12 +182,15 @@ func resourceAccount(s string) (account string, ok bool) {
 	if !strings.HasPrefix(s, "arn:") {
 		return "", false
 	}
-	start := colon(s, 4)
-	end := colon(s, 5)
+	start := colon(s, 4) + 1
+	if start == 0 {
+		return "", false
+	}
+	end := strings.IndexByte(s[start:], ':')
 	if end < 0 {
 		return "", false
 	}
-	return s[start+1 : end], true
+	return s[start : start+end], true
 }
 
 // colon returns the place of the nth colon of s, negative if there are fewer.
