@@ -19,6 +19,9 @@ func (r *request) conditionPart(d *policy.Document, s *policy.Statement) truth {
 // entry evaluates one operator on one key. Sections 3.2, 3.3 and 3.6; C1: an
 // entry that reads an indeterminate key is unknown.
 func (r *request) entry(c *policy.Condition, variables bool) truth {
+	if strings.Contains(c.Key.Value, "${") {
+		refuse("variable in the context key %q", c.Key.Value)
+	}
 	op, key := parseOperator(c.Operator.Value), describe(c.Key.Value)
 	if !op.family.fits(key) {
 		refuse("condition operator %q on %q", c.Operator.Value, c.Key.Value)

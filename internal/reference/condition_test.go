@@ -220,6 +220,7 @@ func TestInvalidConditionsAreRefused(t *testing.T) {
 		{"StringEquals", "aws:SecureTransport", "true"},
 		{"StringEquals", "aws:UserName2", "a"},
 		{"StringEquals", "aws:ResourceTag/", "a"},
+		{"StringEquals", "aws:RequestTag/${aws:username}", "a"},
 		{"StringEquals", "aws:username", "${aws:nobody}"},
 		{"StringEquals", "aws:username", "${aws:username"},
 		{"StringEquals", "aws:username", "${username}"},
