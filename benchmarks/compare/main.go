@@ -68,13 +68,13 @@ func compare(s settings, stdout, stderr io.Writer) error {
 func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	flags := flag.NewFlagSet("compare", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	rounds := flags.Int("count", 0, "rounds, of which medians are taken (7, or 3 with -quick)")
+	rounds := flags.Int("count", 0, "rounds, of which medians are taken (15, or 3 with -quick)")
 	quick := flags.Bool("quick", false, "at most 100 policies, short times")
 	out := flags.String("out", "", "folder for the results (results, or none with -quick)")
 	if err := flags.Parse(args); err != nil {
 		return settings{}, err
 	}
-	s := settings{rounds: 7, out: "results", sizes: []int{1, 10, 100, 1_000, 10_000}, target: 40 * time.Millisecond, policies: 10_000}
+	s := settings{rounds: 15, out: "results", sizes: []int{1, 10, 100, 1_000, 10_000}, target: 20 * time.Millisecond, policies: 10_000}
 	if *quick {
 		s = settings{rounds: 3, sizes: []int{1, 10, 100}, target: 2 * time.Millisecond, policies: 1_000}
 	}
