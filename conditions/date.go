@@ -49,6 +49,13 @@ func parseDate(s string) (instant, bool) {
 }
 
 func parseEpoch(s string) (instant, bool) {
+	s = strings.TrimLeft(s, "0")
+	if s == "" {
+		return instant{}, true
+	}
+	if len(s) > len("253402300799") {
+		return instant{}, false
+	}
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || n > maxEpoch {
 		return instant{}, false
@@ -131,11 +138,14 @@ func parseZone(s string) (offset int64, ok bool) {
 	return offset, ok1 && ok2 && s[0] != 'Z'
 }
 
-// fixed reads all of s as digits, at most limit.
+// fixed reads all of s, at most nine characters, as digits, at most limit.
 func fixed(s string, limit int) (int, bool) {
-	if !digits(s) {
+	if len(s) > 9 || !digits(s) {
 		return 0, false
 	}
-	n, err := strconv.Atoi(s)
-	return n, err == nil && n <= limit
+	n := 0
+	for i := 0; i < len(s); i++ {
+		n = 10*n + int(s[i]-'0')
+	}
+	return n, n <= limit
 }

@@ -369,19 +369,16 @@ func (e *Evaluator) identity(q *query) Decision {
 // open, even to its account: a role that is assumed, a KMS key. Source:
 // iam-semantics §4.4 E; choice C22.
 func needsPolicy(q *query) bool {
-	service, _, _ := strings.Cut(q.action, ":")
-	parts := func(want, kind string) bool {
-		if !strings.EqualFold(service, want) {
-			return false
-		}
-		arn := strings.SplitN(q.resource, ":", 6)
-		of := want
-		if want == "sts" {
-			of = "iam"
-		}
-		return len(arn) == 6 && arn[2] == of && strings.HasPrefix(arn[5], kind)
-	}
-	return parts("sts", "role/") || parts("kms", "key/")
+	service := q.action[:max(0, strings.IndexByte(q.action, ':'))]
+	return strings.EqualFold(service, "sts") && isResource(q.resource, "iam", "role/") ||
+		strings.EqualFold(service, "kms") && isResource(q.resource, "kms", "key/")
+}
+
+// isResource reports whether an ARN is of the service and its last part begins
+// with kind.
+func isResource(arn, service, kind string) bool {
+	second, third, fifth := colon(arn, 2), colon(arn, 3), colon(arn, 5)
+	return fifth >= 0 && arn[second+1:third] == service && strings.HasPrefix(arn[fifth+1:], kind)
 }
 
 // denied returns a Deny that applies, or nil. A nil set denies nothing.
