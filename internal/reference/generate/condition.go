@@ -141,9 +141,9 @@ func (g *generator) policyValue(base, name string) string {
 	case strings.HasPrefix(base, "Arn"):
 		return g.arnPattern()
 	case strings.HasSuffix(base, "Like"):
-		return g.pattern(g.plain(hit))
+		return g.pattern(hit)
 	case g.variables && g.chance(25):
-		return g.withVariable(g.plain(hit))
+		return g.withVariable(hit)
 	}
 	return g.plain(hit)
 }

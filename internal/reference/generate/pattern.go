@@ -115,7 +115,9 @@ func (g *generator) loosen(s string) string {
 // withVariable replaces the value of a key in s by a variable, or puts one at
 // its end.
 func (g *generator) withVariable(s string) string {
-	s = strings.ReplaceAll(s, "${", "${$}{")
+	if strings.Contains(s, "${") {
+		return g.plain(s)
+	}
 	if g.chance(60) {
 		for _, k := range keys {
 			name := g.keyName(k)
@@ -123,7 +125,7 @@ func (g *generator) withVariable(s string) string {
 			if name == "aws:username" && values == nil {
 				values = []string{"ana"}
 			}
-			if len(values) == 1 && values[0] != "" && strings.Contains(s, values[0]) && !strings.Contains(values[0], "$") {
+			if len(values) == 1 && values[0] != "" && strings.Contains(s, values[0]) {
 				return strings.Replace(s, values[0], g.variable(name), 1)
 			}
 		}
