@@ -1,0 +1,26 @@
+// Package demo holds the bundle of the classic case: a table of game scores,
+// whose rows belong to the identity that is their partition key.
+package demo
+
+import (
+	"embed"
+	"io/fs"
+)
+
+//go:embed gamescores
+var files embed.FS
+
+// FS holds the bundle GameScores: the roles Player and Guest of one identity
+// pool, a permissions boundary, a service control policy, and their tests. Give
+// it to bundle.Load.
+var FS = bundleFS()
+
+// bundleFS returns the folder of the bundle; fs.Sub fails only for a name that
+// is no path.
+func bundleFS() fs.FS {
+	sub, err := fs.Sub(files, "gamescores")
+	if err != nil {
+		return files
+	}
+	return sub
+}

@@ -1,0 +1,277 @@
+package bundle
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/rowan-authz/rowan/conditions"
+	"github.com/rowan-authz/rowan/engine"
+	"github.com/rowan-authz/rowan/policy"
+)
+
+// Load reads a bundle, whole or not at all. name begins the names of files in
+// messages: usually the path of the directory, or empty.
+//
+// The error is policy.Errors with every fault of every file, or says why the
+// tree cannot be read. Refused are unknown files, members and references,
+// names that stand twice or differ by case alone, symbolic links, and whatever
+// is over a limit; files whose names begin with a dot or end in .md, and
+// LICENSE, are left alone. Give the FS of an os.Root if another may write to
+// the directory while it is read.
+//
+// Tests are read by Bundle.Suites; a fault in them is none of the bundle.
+func Load(fsys fs.FS, name string, v *conditions.Vocabulary) (*Bundle, error) {
+	l := &loader{
+		bundle:  &Bundle{Name: name, vocabulary: v, names: map[place]string{}},
+		managed: map[string]*document{},
+		used:    map[use]bool{},
+		sets:    map[string]*engine.Set{},
+	}
+	if err := l.collect(fsys); err != nil {
+		return nil, fmt.Errorf("%s: %w", cmpName(name), err)
+	}
+	l.read()
+	l.refer()
+	l.validate()
+	if err := l.faults.err(); err != nil {
+		return nil, err
+	}
+	if err := l.compile(); err != nil {
+		return nil, err
+	}
+	l.bundle.Digest = digest(l.bundle.sources)
+	return l.bundle, nil
+}
+
+func cmpName(name string) string {
+	if name == "" {
+		return "bundle"
+	}
+	return name
+}
+
+// loader fills a bundle in four passes: collect the files, read them, resolve
+// what names what, and once nothing is wrong compile.
+type loader struct {
+	bundle  *Bundle
+	faults  faults
+	dirs    []string
+	managed map[string]*document // by name
+	uses    []use
+	used    map[use]bool
+	// references are checked once every file was read.
+	references []func()
+	sets       map[string]*engine.Set // by kind and documents
+}
+
+// use is a document in a place where it must be a policy of a kind.
+type use struct {
+	doc  *document
+	kind policy.Kind
+}
+
+// file is how messages name a path of the bundle.
+func (l *loader) file(p string) string { return path.Join(l.bundle.Name, p) }
+
+// later runs a check once every file was read.
+func (l *loader) later(check func()) { l.references = append(l.references, check) }
+
+// read reads every file but the tests.
+func (l *loader) read() {
+	begun := false
+	for _, s := range l.bundle.sources {
+		top, _, _ := strings.Cut(s.path, "/")
+		switch {
+		case s.path == "rowan.yaml":
+			begun = true
+		case top == "policies":
+			if d := l.json(s, stem(s.path), policy.Identity); d != nil {
+				l.managed[d.name] = d
+			}
+		case top == "guardrails":
+			l.guardrail(s)
+		}
+	}
+	if !begun {
+		l.faults.file(l.file("rowan.yaml"), "no such file: a bundle has one, with its account and region")
+	}
+	for _, s := range l.bundle.sources {
+		if strings.HasSuffix(s.path, ".yaml") && !strings.HasPrefix(s.path, "tests/") {
+			if root, ok := parseYAML(l.file(s.path), s.text, &l.faults); ok {
+				l.yaml(s.path, root)
+			}
+		}
+	}
+	l.levels()
+}
+
+// yaml reads a file that is no test.
+func (l *loader) yaml(p string, root node) {
+	b, name := l.bundle, stem(p)
+	switch top, _, _ := strings.Cut(p, "/"); top {
+	case "rowan.yaml":
+		l.root(root)
+	case "roles":
+		b.Roles = append(b.Roles, l.role(name, root))
+	case "resources":
+		b.Resources = append(b.Resources, l.resource(name, root))
+	case "tables":
+		b.Tables = append(b.Tables, l.table(name, root))
+	case "pools":
+		l.pool(name, root)
+	}
+}
+
+// root reads rowan.yaml.
+func (l *loader) root(n node) {
+	b := l.bundle
+	b.Partition = "aws"
+	n.object("account, partition or region", func(name string, x node) bool {
+		switch name {
+		case "account":
+			b.Account = x.account()
+		case "partition":
+			b.Partition = x.label()
+		case "region":
+			b.Region = x.label()
+		default:
+			return false
+		}
+		return true
+	})
+	n.need("account", "region")
+}
+
+// json reads a policy document that is a file.
+func (l *loader) json(s source, name string, kind policy.Kind) *document {
+	doc, err := policy.Parse(l.file(s.path), s.text)
+	if !l.faults.document(err, "") {
+		return nil
+	}
+	d := &document{Document: doc, name: name, kind: kind}
+	l.use(d, kind)
+	return d
+}
+
+// use notes that a document stands where a policy of a kind belongs.
+func (l *loader) use(d *document, kind policy.Kind) {
+	if u := (use{d, kind}); d != nil && !l.used[u] {
+		l.used[u] = true
+		l.uses = append(l.uses, u)
+	}
+}
+
+// refer resolves what names what.
+func (l *loader) refer() {
+	b := l.bundle
+	sorted(b.Roles)
+	sorted(b.Resources)
+	sorted(b.Tables)
+	sorted(b.IdentityPools)
+	sorted(b.UserPools)
+	for _, check := range l.references {
+		check()
+	}
+}
+
+// validate notes what is wrong with documents where they stand.
+func (l *loader) validate() {
+	for _, u := range l.uses {
+		u.doc.validate(u.kind, l.bundle.vocabulary, &l.faults)
+	}
+}
+
+// compile builds the sets. Every document has been validated, so that an error
+// here means that validation let something pass.
+func (l *loader) compile() (err error) {
+	b := l.bundle
+	seen := map[*document]bool{}
+	for _, u := range l.uses {
+		if seen[u.doc] {
+			continue
+		}
+		seen[u.doc] = true
+		b.documents = append(b.documents, u.doc)
+		for i := range u.doc.Statements {
+			b.names[place{u.doc.Document.Name, u.doc.Statements[i].Pos}] = u.doc.name
+		}
+	}
+	slices.SortStableFunc(b.documents, compareDocuments)
+	for _, r := range b.Roles {
+		r.policies = append(r.policies, r.inlines...)
+		if r.Identity, err = l.set(policy.Identity, r.policies...); err != nil {
+			return err
+		}
+		if r.boundary != nil {
+			if r.Boundary, err = l.set(policy.Boundary, r.boundary); err != nil {
+				return err
+			}
+		}
+		if r.trust != nil {
+			if r.Trust, err = l.set(policy.Trust, r.trust); err != nil {
+				return err
+			}
+		}
+	}
+	for _, r := range b.Resources {
+		if r.set, err = l.set(policy.Resource, r.policy); err != nil {
+			return err
+		}
+	}
+	for _, p := range b.IdentityPools {
+		if p.guests != nil {
+			if p.GuestSession, err = l.set(policy.Session, p.guests); err != nil {
+				return err
+			}
+		}
+	}
+	if b.serviceControl, err = l.levelSets(policy.ServiceControl, b.ServiceControl); err != nil {
+		return err
+	}
+	b.resourceControl, err = l.levelSets(policy.ResourceControl, b.ResourceControl)
+	return err
+}
+
+func compareDocuments(a, b *document) int {
+	if c := strings.Compare(a.Document.Name, b.Document.Name); c != 0 {
+		return c
+	}
+	p, q := a.Statements[0].Pos, b.Statements[0].Pos
+	if p.Line != q.Line {
+		return int(p.Line) - int(q.Line)
+	}
+	return int(p.Column) - int(q.Column)
+}
+
+// set compiles documents, or returns the set compiled before from the same.
+func (l *loader) set(kind policy.Kind, docs ...*document) (*engine.Set, error) {
+	key := kind.String()
+	parsed := make([]*policy.Document, len(docs))
+	for i, d := range docs {
+		key += fmt.Sprintf("\x00%p", d)
+		parsed[i] = d.Document
+	}
+	if s, ok := l.sets[key]; ok {
+		return s, nil
+	}
+	s, err := engine.Compile(l.bundle.vocabulary, kind, parsed...)
+	if err == nil {
+		l.sets[key] = s
+	}
+	return s, err
+}
+
+func (l *loader) levelSets(kind policy.Kind, levels []*Level) ([]*engine.Set, error) {
+	var out []*engine.Set
+	for _, level := range levels {
+		s, err := l.set(kind, level.documents...)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}

@@ -1,0 +1,158 @@
+package bundle
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rowan-authz/rowan/engine"
+)
+
+// RunOptions say how Run decides the cells of suites.
+type RunOptions struct {
+	// Now is the clock of the suites that fix none.
+	Now time.Time
+	// Select says which cells run, by SUITE/TEST/CELL; nil runs all.
+	Select func(name string) bool
+	// Coverage asks for Result.Coverage.
+	Coverage bool
+}
+
+// Result is how suites fared. Suites and tests without a cell that ran are left
+// out.
+type Result struct {
+	Suites []SuiteResult
+	// Passed and Failed count cells.
+	Passed, Failed int
+	// Coverage is nil unless RunOptions asked for it.
+	Coverage *Coverage
+}
+
+// SuiteResult is how one suite fared.
+type SuiteResult struct {
+	Name, File     string
+	Tests          []TestResult
+	Passed, Failed int
+}
+
+// TestResult is how one test fared.
+type TestResult struct {
+	Name           string
+	Line           int
+	Cells          []CellResult
+	Passed, Failed int
+}
+
+// CellResult is how one cell fared.
+type CellResult struct {
+	Cell
+	Got  engine.Outcome
+	Pass bool
+	// Problems say what is not as the cell wants it; empty if it passed.
+	Problems []string
+	// Statements are the names of those that decided, each once.
+	Statements []string
+	Answer     Answer
+	// Request and Explanation are nil if the cell passed.
+	Request     *engine.Request
+	Explanation *engine.Explanation
+
+	names []string // of Answer.Statements
+}
+
+// Run decides the cells of suites that Bundle.Suites read, in their order.
+func Run(b *Bundle, suites []*Suite, o RunOptions) Result {
+	var out Result
+	if o.Coverage {
+		out.Coverage = newCoverage(b)
+	}
+	for _, s := range suites {
+		now := o.Now
+		if !s.Now.IsZero() {
+			now = s.Now
+		}
+		suite := SuiteResult{Name: s.Name, File: s.File}
+		for _, t := range s.Tests {
+			test := TestResult{Name: t.Name, Line: t.Line}
+			for i := range t.Cells {
+				c := &t.Cells[i]
+				if o.Select != nil && !o.Select(s.Name+"/"+t.Name+"/"+c.Name) {
+					continue
+				}
+				r := c.run(now, out.Coverage)
+				if r.Pass {
+					test.Passed++
+				} else {
+					test.Failed++
+				}
+				test.Cells = append(test.Cells, r)
+			}
+			if len(test.Cells) > 0 {
+				suite.Tests = append(suite.Tests, test)
+				suite.Passed += test.Passed
+				suite.Failed += test.Failed
+			}
+		}
+		if len(suite.Tests) > 0 {
+			out.Suites = append(out.Suites, suite)
+			out.Passed += suite.Passed
+			out.Failed += suite.Failed
+		}
+	}
+	return out
+}
+
+// run decides one cell.
+func (c *Cell) run(now time.Time, coverage *Coverage) CellResult {
+	r := CellResult{Cell: *c}
+	e, q, err := c.question(now)
+	if err != nil {
+		r.Problems = []string{"no question: " + err.Error()}
+		return r
+	}
+	x := e.Explain(q)
+	coverage.count(q, &x)
+	r.Got, r.Answer = x.Decision.Outcome, NewAnswer(c.Name, &x)
+	for i := range x.Statements {
+		name := c.bundle.StatementName(x.Statements[i].StatementRef)
+		r.names = append(r.names, name)
+		if !slices.Contains(r.Statements, name) {
+			r.Statements = append(r.Statements, name)
+		}
+	}
+	r.judge(&x)
+	if r.Pass = len(r.Problems) == 0; !r.Pass {
+		r.Request, r.Explanation = q, &x
+	}
+	return r
+}
+
+// judge compares what the cell got with what it wants.
+func (r *CellResult) judge(x *engine.Explanation) {
+	if f := x.Decision.Fault; f != engine.NoFault {
+		r.Problems = append(r.Problems, "no decision: "+f.String())
+		return
+	}
+	got := slices.Sorted(slices.Values(r.Statements))
+	switch {
+	case r.Got != r.Want.Outcome || r.Want.Statements != nil && !slices.Equal(got, r.Want.Statements):
+		want := by(r.Want.Outcome, r.Want.Statements)
+		if !r.Want.Listed {
+			want += ", as expect does not list it"
+		}
+		r.Problems = append(r.Problems, "want "+want+"; have "+by(r.Got, got))
+	case r.Want.MissingContext != nil && !slices.Equal(x.MissingContext, r.Want.MissingContext):
+		r.Problems = append(r.Problems, fmt.Sprintf("want missingContext %s; have %s", bracketed(r.Want.MissingContext), bracketed(x.MissingContext)))
+	}
+}
+
+// by names an outcome and what decided.
+func by(o engine.Outcome, statements []string) string {
+	if len(statements) == 0 {
+		return o.String()
+	}
+	return o.String() + " by " + strings.Join(statements, ", ")
+}
+
+func bracketed(names []string) string { return "[" + strings.Join(names, ", ") + "]" }

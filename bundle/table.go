@@ -1,0 +1,181 @@
+package bundle
+
+import (
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Table is tables/NAME.yaml: what a row is called in a store.
+type Table struct {
+	// Name is the file's, by which suites know the table.
+	Name string
+	// Table is the name of the table in its ARN; Name if the file says nothing.
+	Table string
+	// ARN is the table's.
+	ARN          string
+	PartitionKey Attribute
+	// SortKey is the zero Attribute if there is none.
+	SortKey Attribute
+	// Indexes are in source order.
+	Indexes []Index
+	// SQL says how the table is called in SQL; its Table is empty if it is not.
+	SQL SQLTable
+}
+
+// Attribute is a key attribute of a table or index.
+type Attribute struct {
+	Name string
+	// Type is S, N or B: a text, a number or bytes.
+	Type string
+}
+
+// Index is a secondary index of a table.
+type Index struct {
+	Name                  string
+	PartitionKey, SortKey Attribute
+}
+
+// SQLTable is a table in SQL.
+type SQLTable struct {
+	Table   string
+	Columns []Column
+}
+
+// Column says which column holds a context key or an attribute.
+type Column struct{ Of, Name string }
+
+// keys returns the names of the key attributes.
+func keys(partition, sort Attribute) []string {
+	if sort.Name == "" {
+		return []string{partition.Name}
+	}
+	return []string{partition.Name, sort.Name}
+}
+
+// Index returns the index of that name.
+func (t *Table) Index(name string) (Index, bool) {
+	for _, x := range t.Indexes {
+		if x.Name == name {
+			return x, true
+		}
+	}
+	return Index{}, false
+}
+
+// table reads tables/NAME.yaml.
+func (l *loader) table(name string, n node) *Table {
+	t := &Table{Name: name, Table: name}
+	place := n
+	n.object("table, partitionKey, sortKey, indexes or sql", func(member string, x node) bool {
+		switch member {
+		case "table":
+			t.Table, place = x.name(), x
+		case "partitionKey":
+			t.PartitionKey = x.attribute()
+		case "sortKey":
+			t.SortKey = x.attribute()
+		case "indexes":
+			t.Indexes = x.indexes()
+		case "sql":
+			t.SQL = x.sql()
+		default:
+			return false
+		}
+		return true
+	})
+	n.need("partitionKey")
+	n.distinct(t.PartitionKey, t.SortKey)
+	if !tableName(t.Table) {
+		place.fault("a table is called with 3 to 255 letters, digits or _.-, have %q", short(t.Table))
+	}
+	l.later(func() {
+		b := l.bundle
+		t.ARN = "arn:" + b.Partition + ":dynamodb:" + b.Region + ":" + b.Account + ":table/" + t.Table
+		for _, other := range b.Tables {
+			if other == t {
+				return
+			}
+			if other.Table == t.Table {
+				place.fault("tables/%s.yaml describes the same table", other.Name)
+			}
+		}
+	})
+	return t
+}
+
+// tableName reports whether s may name a table. Source: DynamoDB Developer
+// Guide, "Naming rules".
+func tableName(s string) bool {
+	return len(s) >= 3 && len(s) <= 255 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-") == ""
+}
+
+// attribute reads {name, type}; the type is S if it is left out.
+func (n node) attribute() Attribute {
+	a := Attribute{Type: "S"}
+	n.object("name or type", func(member string, x node) bool {
+		switch member {
+		case "name":
+			a.Name = x.name()
+		case "type":
+			a.Type = x.choice("S", "N", "B")
+		default:
+			return false
+		}
+		return true
+	})
+	n.need("name")
+	return a
+}
+
+func (n node) indexes() []Index {
+	var out []Index
+	n.named(true, func(name string, x node) {
+		index := Index{Name: name}
+		if !tableName(name) {
+			x.fault("an index is called with 3 to 255 letters, digits or _.-")
+		}
+		x.object("partitionKey or sortKey", func(member string, x node) bool {
+			switch member {
+			case "partitionKey":
+				index.PartitionKey = x.attribute()
+			case "sortKey":
+				index.SortKey = x.attribute()
+			default:
+				return false
+			}
+			return true
+		})
+		x.need("partitionKey")
+		x.distinct(index.PartitionKey, index.SortKey)
+		out = append(out, index)
+	})
+	return out
+}
+
+func (n node) distinct(partition, sort Attribute) {
+	if partition.Name != "" && partition.Name == sort.Name {
+		n.fault("the partition key and the sort key are both %q", short(sort.Name))
+	}
+}
+
+func (n node) sql() SQLTable {
+	var t SQLTable
+	n.object("table or columns", func(member string, x node) bool {
+		switch member {
+		case "table":
+			t.Table = x.name()
+		case "columns":
+			x.named(true, func(of string, x node) {
+				t.Columns = append(t.Columns, Column{of, x.name()})
+			})
+		default:
+			return false
+		}
+		return true
+	})
+	if n.Kind == yaml.MappingNode {
+		n.need("table")
+	}
+	return t
+}
