@@ -22,25 +22,27 @@ func (s setting) apply(c *conditions.Context) error {
 	return err
 }
 
+// group is what expect says of one IDENTITY/ROW.
+type group struct{ name, wants node }
+
 // expectation is the expect of a matrix: {IDENTITY/ROW: {ACTION: WANT}}.
 type expectation struct {
 	test   *testReader
-	groups map[string]node
+	groups map[string]group
 	named  map[string]bool // the groups that the matrix has
 	first  string          // one of them, for messages
 }
 
 func (t *testReader) newExpectation() *expectation {
-	e := &expectation{test: t, groups: map[string]node{}, named: map[string]bool{}}
-	if t.expect.Node == nil {
-		return e
+	e := &expectation{test: t, groups: map[string]group{}, named: map[string]bool{}}
+	if t.expect.Node != nil {
+		t.expect.members(func(name, x node) { e.groups[name.Value] = group{name, x} })
 	}
-	t.expect.named(true, func(key string, x node) { e.groups[key] = x })
 	return e
 }
 
-// group notes that the matrix has the cells of IDENTITY/ROW.
-func (e *expectation) group(key string) {
+// add notes that the matrix has the cells of IDENTITY/ROW.
+func (e *expectation) add(key string) {
 	e.named[key] = true
 	if e.first == "" {
 		e.first = key
@@ -52,19 +54,19 @@ func (e *expectation) want(key, action string) (Want, int) {
 	if e.test.expect.Node == nil {
 		return Want{}, e.test.test.Line
 	}
-	group, ok := e.groups[key]
+	g, ok := e.groups[key]
 	if !ok {
 		return Want{}, int(e.test.expect.pos().Line)
 	}
-	if group.Kind == yaml.MappingNode {
-		for i := 0; i+1 < len(group.Content); i += 2 {
-			if group.Content[i].Value == action {
-				x := group.child(action, group.Content[i+1])
+	if g.wants.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(g.wants.Content); i += 2 {
+			if g.wants.Content[i].Value == action {
+				x := g.wants.child(action, g.wants.Content[i+1])
 				return x.want(), int(x.pos().Line)
 			}
 		}
 	}
-	return Want{}, int(group.pos().Line)
+	return Want{}, int(g.name.pos().Line)
 }
 
 // finish refuses what names no cell: misspelt, it would be taken for a cell

@@ -17,7 +17,7 @@ import (
 // it may be nil, or return nil, and there is no excerpt then. color is for
 // terminals. The context of the request must be the one that was asked with.
 func RenderExplanation(w io.Writer, q *engine.Request, x *engine.Explanation, source func(document string) []byte, color bool) {
-	e := &explainer{paint: paint(color), request: q, explanation: x, source: source}
+	e := &explainer{paint: paint(color), request: q, explanation: x, source: source, name: statementName}
 	e.printf("who   %s\n", harmless(q.Principal.String()))
 	e.printf("asks  %s\n", harmless(q.Action))
 	e.printf("on    %s\n", harmless(q.Resource))
@@ -32,6 +32,16 @@ type explainer struct {
 	request     *engine.Request
 	explanation *engine.Explanation
 	source      func(document string) []byte
+	// name says how people call a statement.
+	name func(engine.StatementRef) string
+}
+
+// statementName is how a statement is called where there is no bundle.
+func statementName(s engine.StatementRef) string {
+	if s.Sid != "" {
+		return s.Sid
+	}
+	return fmt.Sprintf("statement %d", s.Index)
 }
 
 func (e *explainer) printf(format string, args ...any) { fmt.Fprintf(e, format, args...) }
@@ -120,15 +130,11 @@ func reason(d engine.Decision) string {
 // statement writes one statement: its name and place, an excerpt, and how its
 // parts fared.
 func (e *explainer) statement(indent, how string, s *engine.StatementReport, last bool) {
-	name := s.Sid
-	if name == "" {
-		name = fmt.Sprintf("statement %d", s.Index)
-	}
 	place := harmless(s.Document)
 	if s.Pos != (policy.Position{}) {
 		place = fmt.Sprintf("%s:%d", place, s.Pos.Line)
 	}
-	indent = e.branch(indent, fmt.Sprintf("%s %s, %s", how, e.bold(harmless(name)), place), last)
+	indent = e.branch(indent, fmt.Sprintf("%s %s, %s", how, e.bold(harmless(e.name(s.StatementRef))), place), last)
 	parts := partsOf(s, e.request)
 	e.excerpt(indent, s, parts)
 	for i := range parts {
@@ -142,7 +148,11 @@ func (e *explainer) excerpt(indent string, s *engine.StatementReport, parts []pa
 	if e.source == nil {
 		return
 	}
-	lines := excerpt(e.source(s.Document), s.Pos, parts)
+	shown := parts
+	if len(shown) == 0 {
+		shown = []part{{find: []string{name("Action", s.NotAction)}}}
+	}
+	lines := excerpt(e.source(s.Document), s.Pos, shown)
 	if len(lines) == 0 {
 		return
 	}

@@ -44,6 +44,9 @@ func (t *textReport) suite(s *SuiteResult) {
 		for j := range x.Cells {
 			if c := &x.Cells[j]; !c.Pass {
 				t.indented(below, c.failure(bool(t.paint)))
+				if i < len(s.Tests)-1 || j < len(x.Cells)-1 {
+					t.WriteString(strings.TrimRight(below, " ") + "\n")
+				}
 			}
 		}
 	}
@@ -57,14 +60,18 @@ func (t *textReport) indented(indent, text string) {
 }
 
 func (t *textReport) total(r *Result) {
-	cells := r.Passed + r.Failed
+	all := r.Passed + r.Failed
+	cells := "cells"
+	if all == 1 {
+		cells = "cell"
+	}
 	switch {
-	case cells == 0:
+	case all == 0:
 		fmt.Fprintf(t, "%s\n", t.bad("no cell ran"))
 	case r.Failed == 0:
-		fmt.Fprintf(t, "%s\n", t.good(fmt.Sprintf("%d cells passed", cells)))
+		fmt.Fprintf(t, "%s\n", t.good(fmt.Sprintf("%d %s passed", all, cells)))
 	default:
-		fmt.Fprintf(t, "%s\n", t.bad(fmt.Sprintf("%d of %d cells failed", r.Failed, cells)))
+		fmt.Fprintf(t, "%s\n", t.bad(fmt.Sprintf("%d of %d %s failed", r.Failed, all, cells)))
 	}
 }
 
@@ -92,7 +99,7 @@ func (r *CellResult) failure(color bool) string {
 	if r.Explanation == nil {
 		return b.String()
 	}
-	e := &explainer{paint: p, request: r.Request, explanation: r.Explanation, source: r.bundle.Source}
+	e := &explainer{paint: p, request: r.Request, explanation: r.Explanation, source: r.bundle.Source, name: r.bundle.StatementName}
 	e.answer("  ")
 	return b.String() + e.String()
 }
@@ -118,6 +125,9 @@ func (t *textReport) coverage(c *Coverage) {
 			rows = append(rows, [3]string{"never applied", s.Name, at})
 		}
 		for _, v := range s.Values {
+			if v.True+v.False == 0 {
+				continue // no cell came so far
+			}
 			text := fmt.Sprintf("%s, %s %s %s", s.Name, v.Operator, v.Key, shown(v.Value))
 			at := fmt.Sprintf("%s:%d", s.File, v.Line)
 			if v.True == 0 {

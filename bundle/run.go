@@ -106,13 +106,13 @@ func Run(b *Bundle, suites []*Suite, o RunOptions) Result {
 // run decides one cell.
 func (c *Cell) run(now time.Time, coverage *Coverage) CellResult {
 	r := CellResult{Cell: *c}
-	e, q, err := c.question(now)
+	q, err := c.Question(now)
 	if err != nil {
 		r.Problems = []string{"no question: " + err.Error()}
 		return r
 	}
-	x := e.Explain(q)
-	coverage.count(q, &x)
+	x := q.Evaluator.Explain(q.Request)
+	coverage.count(q.Request, &x)
 	r.Got, r.Answer = x.Decision.Outcome, NewAnswer(c.Name, &x)
 	for i := range x.Statements {
 		name := c.bundle.StatementName(x.Statements[i].StatementRef)
@@ -123,7 +123,7 @@ func (c *Cell) run(now time.Time, coverage *Coverage) CellResult {
 	}
 	r.judge(&x)
 	if r.Pass = len(r.Problems) == 0; !r.Pass {
-		r.Request, r.Explanation = q, &x
+		r.Request, r.Explanation = q.Request, &x
 	}
 	return r
 }

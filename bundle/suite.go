@@ -1,9 +1,9 @@
 package bundle
 
 import (
-	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -323,7 +323,7 @@ func (t *testReader) matrix() {
 				if len(t.on) > 1 {
 					key = id.name + "/" + on.table.Name + "." + r.name
 				}
-				e.group(key)
+				e.add(key)
 				for _, action := range t.actions {
 					a, ok := findRowAction(action)
 					if !ok || t.full() {
@@ -417,13 +417,13 @@ func (t *testReader) tryOut(c *Cell) {
 	if c.identity.principal.Kind() == engine.Anonymous {
 		return // the identity has a fault of its own
 	}
-	e, q, err := c.question(time.Unix(0, 0))
+	q, err := c.Question(time.Unix(0, 0))
 	if err != nil {
 		t.request.fault("%v", err)
 		return
 	}
-	if f := e.Check(q); f != engine.NoFault {
-		t.request.fault("%s: action %q, resource %q", f, short(q.Action), short(q.Resource))
+	if f := q.Evaluator.Check(q.Request); f != engine.NoFault {
+		t.request.fault("%s: action %q, resource %q", f, short(c.Action), short(c.Resource))
 	}
 }
 
@@ -500,33 +500,34 @@ func (t *testReader) owned(q *requestReader, c *Cell) {
 	c.owner = q.account
 }
 
-// question puts a cell together. Identity, row and test may each say the same
-// key; the later wins.
-func (c *Cell) question(now time.Time) (*engine.Evaluator, *engine.Request, error) {
+// Question puts the cell together as it is asked at a time, which the suite's
+// own clock, if it has one, must give. Identity, row and test may each say the
+// same key; the later wins.
+func (c *Cell) Question(now time.Time) (*Question, error) {
 	e, err := c.bundle.Evaluator(c.identity.role, c.Resource, c.identity.session)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if c.owner != c.bundle.Account {
 		e.ResourceControl = nil
 	}
 	x := c.bundle.vocabulary.NewContext()
 	if err := c.identity.principal.Describe(x); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	clock := now.UTC().Format("2006-01-02T15:04:05Z")
 	all := slices.Concat([]setting{
 		{key: "aws:CurrentTime", values: []string{clock}},
-		{key: "aws:EpochTime", values: []string{fmt.Sprint(now.Unix())}},
+		{key: "aws:EpochTime", values: []string{strconv.FormatInt(now.Unix(), 10)}},
 		{key: "aws:TokenIssueTime", values: []string{clock}},
 		{key: "aws:ResourceAccount", values: []string{c.owner}},
 	}, c.identity.settings, c.settings)
 	for _, s := range all {
 		if err := s.apply(x); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
-	return e, &engine.Request{
+	return &Question{Evaluator: e, Request: &engine.Request{
 		Principal: c.identity.principal, Action: c.Action, Resource: c.Resource, ResourceAccount: c.owner, Context: x,
-	}, nil
+	}}, nil
 }
