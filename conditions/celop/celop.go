@@ -78,7 +78,13 @@ type compiler struct {
 
 // compile refuses whatever could not be evaluated, in the order in which that
 // can be told: text, syntax and types, our own limits, cost.
-func (c *compiler) compile(text string) (*predicate, error) {
+func (c *compiler) compile(text string) (p *predicate, err error) {
+	defer func() {
+		// No text is known to do this. The parser is large and not ours.
+		if r := recover(); r != nil {
+			p, err = nil, fmt.Errorf("%w: the parser panicked: %s", ErrExpression, clean(fmt.Sprint(r)))
+		}
+	}()
 	if len(text) > MaxExpression {
 		return nil, fmt.Errorf("%w: %d bytes, want at most %d", ErrExpression, len(text), MaxExpression)
 	}

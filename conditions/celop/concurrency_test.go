@@ -48,7 +48,7 @@ func TestConcurrentUse(t *testing.T) {
 			},
 		}
 		wait.Go(func() {
-			for range 50 {
+			for range 10 {
 				for outcome, requests := range own {
 					for _, r := range requests {
 						assert.Equal(t, outcome, e.Decide(r).Outcome)

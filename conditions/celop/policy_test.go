@@ -153,8 +153,8 @@ func TestDecide(t *testing.T) {
 		{"an indeterminate key behind size", "size(context) > 0", fails},
 		{"an indeterminate key and a true side", "size(context) > 0 || true", fails},
 		{"tags used whole do not read it", "size(principal.tags) == 1 && principal.tags.all(k, principal.tags[k] == 'red')", yes},
-		{"maps are not compared", "context == context", fails},
-		{"nor tags", "principal.tags == {'team': 'red'}", fails},
+		{"tags are not compared, however hidden", "(principal.username == 'ann' ? principal.tags : {'a': 'b'}) == {'team': 'red'}", fails},
+		{"a tag of chosen tags", "(principal.username == 'ann' ? principal.tags : {'team': 'b'})['team'] == 'red'", yes},
 
 		{"numbers from text", "int(context['dynamodb:LeadingKeys'][0].contains('aaaa') ? '7' : 'x') == 7", yes},
 		{"no number", "int(principal.username) == 7", fails},
@@ -372,4 +372,27 @@ func TestNoContext(t *testing.T) {
 	ok, err := p.Test(conditions.AWS().NewContext(), "s3:GetObject", "*")
 	require.NoError(t, err)
 	require.False(t, ok)
+}
+
+// TestWholeContext: a readable context can be looked through, each key in the
+// registry's spelling and in the order in which it was set.
+func TestWholeContext(t *testing.T) {
+	v := vocabulary(t, celop.Config{})
+	r := request(t, v, nil)
+	require.NoError(t, r.Context.Set("AWS:CURRENTTIME", "1"))
+	require.NoError(t, r.Context.Set("aws:principaltag/Team", "red"))
+	own := v.NewContext()
+	own.Reset(r.Context)
+	require.NoError(t, own.Set("app:Tier", "gold"))
+	require.NoError(t, own.Set("aws:username", "bob"), "hidden by the session's")
+	r.Context = own
+	for _, expression := range []string{
+		"size(context) == 9 && context.exists(k, context[k] == ['gold'])",
+		"context.filter(k, !k.startsWith('aws:')) == ['app:Tier']",
+		"context.map(k, k)[6] == 'aws:CurrentTime' && context.map(k, k)[7] == 'aws:PrincipalTag/Team'",
+		"principal.tags.map(k, k + principal.tags[k]) == ['Teamred']",
+	} {
+		e := mustCompile(t, v, statement("Allow", object{"a": expression}))
+		require.Equal(t, engine.Allowed, e.Decide(r).Outcome, "%s: %v", expression, e.Explain(r).Looked[0].Conditions[0].Err)
+	}
 }

@@ -39,6 +39,7 @@ var refused = []string{
 	"request.time < timestamp('tomorrow')", "request.time < timestamp(2027)", "request.time - request.time < duration('1 day')",
 	// Values that are small to build and endless to compare.
 	"[[1]] == [[1]]", "[1].map(x, [x, x]) == []", "{'a': {'b': 1}} == {}", "[1] + [2] == []", "[context] == []", "(true ? context : context) == {}",
+	"context == context", "principal.tags == {'team': 'red'}", "{'team': 'red'} != principal.tags",
 	// Names that are taken.
 	"[1].all(context, context == 1)", "[1].all(request, request == 1)", "['a'].exists(principal, principal == 'a')",
 	// Too much.
@@ -88,16 +89,12 @@ func TestHostileTexts(t *testing.T) {
 		"(", "[", "{", "!", "-", "a?", "a.", "a[", "'", "x.map(y,", "1+", "a?b:", "{1:", "f(", "a&&", "-1-", "--1", "-a.b[-1]",
 		"[1].map(x,x+x).map(x,", "\"\"\"", "1 in ", "@", "\\", "\n", "é", "a==b!=", "1-1*1/1%-",
 	} {
-		for _, end := range []string{"", "true"} {
-			text := strings.Repeat(part, (celop.MaxExpression-len(end))/len(part)) + end
-			begin := time.Now()
-			_, err := op.Compile(text)
-			require.Less(t, time.Since(begin), 10*time.Second, "%q", part)
-			if err != nil { // a long row of ! is an expression
-				require.ErrorIs(t, err, celop.ErrExpression, "%q", part)
-				require.Less(t, len(err.Error()), 4096)
-			}
-		}
+		text := strings.Repeat(part, celop.MaxExpression/len(part))
+		begin := time.Now()
+		_, err := op.Compile(text)
+		require.ErrorIs(t, err, celop.ErrExpression, "%q", part)
+		require.Less(t, time.Since(begin), 30*time.Second, "%q", part)
+		require.Less(t, len(err.Error()), 4096)
 	}
 }
 

@@ -92,6 +92,9 @@ func flat(t *cel.Type) bool {
 func (r *review) mapUse(n ast.NavigableExpr, name string) {
 	key, ok := lookup(n)
 	if !ok {
+		if parent, ok := n.Parent(); ok && parent.Kind() == ast.CallKind && slices.Contains(comparing, parent.AsCall().FunctionName()) {
+			r.fault(n, "%s cannot be compared whole", name)
+		}
 		r.whole = append(r.whole, name)
 		return
 	}

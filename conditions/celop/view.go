@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/google/cel-go/cel"
@@ -33,6 +32,7 @@ type view struct {
 	context          *conditions.Context
 	action, resource string
 	lookups          int
+	names            map[string][]string // by prefix, once asked for
 }
 
 var _ cel.Activation = (*view)(nil)
@@ -82,14 +82,17 @@ func (v *view) values(key string) (values []string, present bool, err error) {
 	if v.lookups++; v.lookups > maxLookups {
 		return nil, false, fmt.Errorf("%w: more than %d lookups", ErrCostLimit, maxLookups)
 	}
-	if _, err := v.context.Vocabulary().Key(key); err != nil {
-		return nil, false, err
-	}
 	values, state := v.context.Value(key)
-	if state == conditions.Indeterminate {
+	switch state {
+	case conditions.Indeterminate:
 		return nil, false, fmt.Errorf("%w: %s", conditions.ErrValue, key)
+	case conditions.Absent:
+		// What no request can have is a mistake, not absent.
+		_, err := v.context.Vocabulary().Key(key)
+		return nil, false, err
+	case conditions.Present:
 	}
-	return values, state == conditions.Present, bounded(key, values)
+	return values, true, bounded(key, values)
 }
 
 func bounded(key string, values []string) error {
@@ -198,14 +201,21 @@ func (m *mapping) Contains(key ref.Val) ref.Val {
 }
 
 // names returns the keys in the order in which they were set. It is asked only
-// when the whole context is readable.
+// when all of them are readable.
 func (m *mapping) names() []string {
+	if names, ok := m.view.names[m.prefix]; ok {
+		return names
+	}
 	var names []string
 	for key := range m.view.context.All() {
 		if name, ok := strings.CutPrefix(key, m.prefix); ok {
 			names = append(names, name)
 		}
 	}
+	if m.view.names == nil {
+		m.view.names = map[string][]string{}
+	}
+	m.view.names[m.prefix] = names
 	return names
 }
 
@@ -214,7 +224,7 @@ func (m *mapping) Size() ref.Val { return types.Int(len(m.names())) }
 
 // Iterator implements traits.Iterable.
 func (m *mapping) Iterator() traits.Iterator {
-	return types.NewStringList(types.DefaultTypeAdapter, slices.Clip(m.names())).Iterator()
+	return types.NewStringList(types.DefaultTypeAdapter, m.names()).Iterator()
 }
 
 // Type implements ref.Val.
