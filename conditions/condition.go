@@ -18,6 +18,9 @@ type Condition struct {
 	// literals is test if that is a short list of plain texts, the usual
 	// condition on a row's keys and attributes.
 	literals *equals
+	// variable is test if that is one policy variable and nothing else, the
+	// usual condition on a partition key.
+	variable *variable
 	custom   *custom // of a custom operator; test is then nil
 }
 
@@ -80,8 +83,13 @@ func (v *Vocabulary) Compile(operator, key string, values []string, variables bo
 	}
 	c.key, c.form = ref, f
 	c.test = v.newTest(f, values, variables, func(i int, err error) { add(PartValue, i, err) })
-	if t, ok := c.test.(*equals); ok && t.index == nil && t.with == nil {
-		c.literals = t
+	if t, ok := c.test.(*equals); ok && t.index == nil && !f.negated {
+		switch {
+		case t.with == nil:
+			c.literals = t
+		case len(t.with) == 1 && len(t.literals.texts) == 0 && t.with[0].shape == shapeVariable:
+			c.variable = t.with[0].tokens[0].variable
+		}
 	}
 	return c, faults
 }
@@ -159,8 +167,11 @@ func (c *Condition) Test(x *Context, action, resource string) Truth {
 	}
 	switch c.form.quantifier {
 	case forAll:
-		if c.literals != nil && !c.form.negated {
+		if c.literals != nil {
 			return truth(c.literals.all(e.values))
+		}
+		if c.variable != nil {
+			return c.variable.equalAll(x, e.values)
 		}
 		result := True
 		for _, v := range e.values {
@@ -215,7 +226,7 @@ func (c *Condition) testUnquantified(x *Context, e *entry) Truth {
 
 // one is the test of one request value; negation stands inside any quantifier.
 func (c *Condition) one(x *Context, e *entry, value string) Truth {
-	hit := c.test.hit(x, e, c.key.kind, value)
+	hit := c.test.hit(x, e, value)
 	if c.form.negated {
 		return hit.Not()
 	}

@@ -26,6 +26,7 @@ type Context struct {
 	entries    []entry
 	dynamic    int      // how many entries have no id
 	arena      []string // what entries' values point into
+	typed      []typed  // what entries' typed point into
 }
 
 // entry is one key that is present.
@@ -36,7 +37,7 @@ type entry struct {
 	name   string // the registry's spelling or as written
 	folded string // of dynamic keys
 	values []string
-	typed  typed // of a single-valued key with one value
+	typed  *typed // parsed once, for a single-valued key whose kind is no text
 }
 
 // typed is a value parsed by its key's kind.
@@ -69,7 +70,7 @@ func (c *Context) Reset(base *Context) {
 	// Values of the last request must not live on in spare capacity.
 	clear(c.entries)
 	clear(c.arena)
-	c.entries, c.arena, c.dynamic, c.base = c.entries[:0], c.arena[:0], 0, base
+	c.entries, c.arena, c.typed, c.dynamic, c.base = c.entries[:0], c.arena[:0], c.typed[:0], 0, base
 	if base != nil && (base.vocabulary != c.vocabulary || base.base != nil) {
 		c.base, c.vocabulary = nil, nil
 	}
@@ -170,7 +171,7 @@ func (c *Context) store(e *entry, id int32, name string, kind Kind, list bool, v
 	c.arena = append(c.arena, values...)
 	e.id, e.name = id, name
 	e.values = c.arena[first:len(c.arena):len(c.arena)]
-	e.bad = false
+	e.bad, e.typed = false, nil
 	if list || kind == Untyped || len(values) == 0 {
 		return nil
 	}
@@ -178,11 +179,47 @@ func (c *Context) store(e *entry, id int32, name string, kind Kind, list bool, v
 		e.bad = true
 		return fmt.Errorf("%w: %s takes one value, not %d", ErrValue, name, len(values))
 	}
-	if kind != String && kind != StringOrARN && kind != Binary && !e.typed.parse(kind, values[0]) {
+	if kind == String || kind == StringOrARN || kind == Binary {
+		return nil
+	}
+	// Growing moves the slice; entries keep what they point into.
+	c.typed = append(c.typed, typed{})
+	e.typed = &c.typed[len(c.typed)-1]
+	if !e.typed.parse(kind, values[0]) {
 		e.bad = true
 		return fmt.Errorf("%w: %s is a %s, not %.100q", ErrValue, name, kind, values[0])
 	}
 	return nil
+}
+
+// number returns the value as a number; so do the three that follow for their
+// types. Values that were not parsed when they were set are parsed now.
+func (e *entry) number(value string) (number, bool) {
+	if e.typed != nil {
+		return e.typed.number, true
+	}
+	return parseNumber(value)
+}
+
+func (e *entry) instant(value string) (instant, bool) {
+	if e.typed != nil {
+		return e.typed.instant, true
+	}
+	return parseDate(value)
+}
+
+func (e *entry) bool(value string) (is, ok bool) {
+	if e.typed != nil {
+		return e.typed.bool, true
+	}
+	return parseBool(value)
+}
+
+func (e *entry) address(value string) (netip.Addr, bool) {
+	if e.typed != nil {
+		return e.typed.address, true
+	}
+	return parseAddress(value)
 }
 
 // parse reads s by kind.

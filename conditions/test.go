@@ -12,9 +12,8 @@ import (
 // family of operators has one. Its values are compiled once.
 type test interface {
 	// hit says whether the request's value satisfies the positive form of the
-	// operator against some policy value. e holds the value parsed by its
-	// key's kind, if that kind is not Untyped.
-	hit(c *Context, e *entry, kind Kind, value string) Truth
+	// operator against some policy value. e may hold the value parsed.
+	hit(c *Context, e *entry, value string) Truth
 	// texts returns the policy values as written.
 	texts() []string
 	// patterns returns those values that hold policy variables.
@@ -35,7 +34,7 @@ type equals struct {
 	with     []Pattern
 }
 
-func (t *equals) hit(c *Context, _ *entry, _ Kind, value string) Truth {
+func (t *equals) hit(c *Context, _ *entry, value string) Truth {
 	if t.literals.has(value) {
 		return True
 	}
@@ -84,7 +83,7 @@ type equalsFold struct {
 // iam-semantics §3.1; choice C10.
 func foldHit(value, text string) bool { return strings.EqualFold(value, text) }
 
-func (t *equalsFold) hit(c *Context, _ *entry, _ Kind, value string) Truth {
+func (t *equalsFold) hit(c *Context, _ *entry, value string) Truth {
 	for _, s := range t.literals {
 		if foldHit(value, s) {
 			return True
@@ -154,7 +153,7 @@ type like struct {
 	arn  bool
 }
 
-func (t *like) hit(c *Context, _ *entry, _ Kind, value string) Truth {
+func (t *like) hit(c *Context, _ *entry, value string) Truth {
 	if t.arn && !isARN(value) {
 		return Unknown
 	}
@@ -169,13 +168,10 @@ type numeric struct {
 	numbers    []number
 }
 
-func (t *numeric) hit(_ *Context, e *entry, kind Kind, value string) Truth {
-	n := e.typed.number
-	if kind == Untyped {
-		var ok bool
-		if n, ok = parseNumber(value); !ok {
-			return unreadable
-		}
+func (t *numeric) hit(_ *Context, e *entry, value string) Truth {
+	n, ok := e.number(value)
+	if !ok {
+		return unreadable
 	}
 	for i := range t.numbers {
 		if t.comparison.holds(n.compare(t.numbers[i])) {
@@ -185,8 +181,8 @@ func (t *numeric) hit(_ *Context, e *entry, kind Kind, value string) Truth {
 	return False
 }
 
-// unreadable is the result for a value of an untyped key that does not parse
-// under the operator's type. Taken as False it would open a Deny. Source:
+// unreadable is the result for a value that does not parse under the
+// operator's type, as an untyped key's may not. Taken as False it would open a Deny. Source:
 // iam-semantics §3.5; choice C2.
 const unreadable = Unknown
 
@@ -196,13 +192,10 @@ type date struct {
 	instants   []instant
 }
 
-func (t *date) hit(_ *Context, e *entry, kind Kind, value string) Truth {
-	at := e.typed.instant
-	if kind == Untyped {
-		var ok bool
-		if at, ok = parseDate(value); !ok {
-			return unreadable
-		}
+func (t *date) hit(_ *Context, e *entry, value string) Truth {
+	at, ok := e.instant(value)
+	if !ok {
+		return unreadable
 	}
 	for i := range t.instants {
 		if t.comparison.holds(at.compare(t.instants[i])) {
@@ -217,13 +210,10 @@ type boolean struct {
 	want bool
 }
 
-func (t *boolean) hit(_ *Context, e *entry, kind Kind, value string) Truth {
-	b := e.typed.bool
-	if kind == Untyped {
-		var ok bool
-		if b, ok = parseBool(value); !ok {
-			return unreadable
-		}
+func (t *boolean) hit(_ *Context, e *entry, value string) Truth {
+	b, ok := e.bool(value)
+	if !ok {
+		return unreadable
 	}
 	return truth(b == t.want)
 }
@@ -235,7 +225,7 @@ type binary struct {
 	bytes []string
 }
 
-func (t *binary) hit(_ *Context, _ *entry, _ Kind, value string) Truth {
+func (t *binary) hit(_ *Context, _ *entry, value string) Truth {
 	for _, b := range t.bytes {
 		if b == value {
 			return True
@@ -249,13 +239,10 @@ type network struct {
 	prefixes []netip.Prefix
 }
 
-func (t *network) hit(_ *Context, e *entry, kind Kind, value string) Truth {
-	a := e.typed.address
-	if kind == Untyped {
-		var ok bool
-		if a, ok = parseAddress(value); !ok {
-			return unreadable
-		}
+func (t *network) hit(_ *Context, e *entry, value string) Truth {
+	a, ok := e.address(value)
+	if !ok {
+		return unreadable
 	}
 	for i := range t.prefixes {
 		if t.prefixes[i].Contains(a) {

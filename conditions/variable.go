@@ -76,3 +76,20 @@ func (x *variable) resolve(c *Context) (string, resolution) {
 	}
 	return "", unresolved
 }
+
+// equalAll says whether every value is the variable's text.
+func (x *variable) equalAll(c *Context, values []string) Truth {
+	text, r := x.resolve(c)
+	if r == indeterminate {
+		return Unknown
+	}
+	if r == unresolved {
+		return False
+	}
+	for _, v := range values {
+		if v != text {
+			return False
+		}
+	}
+	return True
+}

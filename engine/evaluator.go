@@ -43,14 +43,20 @@ type Evaluator struct {
 	ServiceControl, ResourceControl                 []*Set
 }
 
-// query is a request with what every statement needs of it.
+// query is a request with what every statement needs of it, and which sets
+// count for its principal.
 type query struct {
 	principal *Principal
 	action    string
 	resource  string
 	context   *conditions.Context
-	// bounded says that the principal has a permissions boundary.
+	// own says that the principal has policies of its own, which a boundary
+	// and a session policy limit.
+	own bool
+	// bounded says that it has a permissions boundary.
 	bounded bool
+	// serviceControl, resourceControl and endpoint say that these count.
+	serviceControl, resourceControl, endpoint bool
 	// listBuckets says that the action is s3:ListAllMyBuckets.
 	listBuckets bool
 	sameAccount bool
@@ -66,10 +72,12 @@ func (e *Evaluator) Decide(r *Request) Decision {
 	if fault := e.query(r, &q); fault != NoFault {
 		return Decision{Fault: fault}
 	}
-	in := e.applying(&r.Principal)
-	d, denied := in.explicitDeny(&q)
+	d, denied := Decision{}, false
+	if e.mayDeny() {
+		d, denied = e.explicitDeny(&q)
+	}
 	if !denied {
-		d = in.grant(&q)
+		d = e.grant(&q)
 	}
 	// An action that a policy names in full is one; others are looked at.
 	if !q.knownAction && !actionName(r.Action) {
@@ -113,7 +121,7 @@ func (e *Evaluator) query(r *Request, q *query) Fault {
 		return NoResourceAccount
 	}
 	q.principal, q.action, q.resource, q.context = &r.Principal, r.Action, r.Resource, r.Context
-	q.bounded = e.Boundary != nil && r.Principal.bounded()
+	q.applying(e.Boundary != nil)
 	q.sameAccount = account == r.Principal.account
 	q.listBuckets = r.Resource == "*" && strings.EqualFold(r.Action, "s3:ListAllMyBuckets")
 	return e.checkSets(r.Context.Vocabulary())
@@ -228,49 +236,61 @@ func colon(s string, n int) int {
 	return -1
 }
 
-// applying returns the sets that count for the principal. Source:
-// iam-semantics §4.3; choice C18.
-func (e *Evaluator) applying(p *Principal) Evaluator {
-	in := *e
-	if !p.bounded() {
-		in.Identity, in.Boundary, in.Session = nil, nil, nil
-	}
-	switch p.kind {
+// applying says which sets count for the principal. Source: iam-semantics
+// §4.3; choice C18.
+func (q *query) applying(boundary bool) {
+	q.endpoint = q.principal.kind != Service
+	switch q.principal.kind {
+	case User, RoleSession, FederatedUser:
+		q.own, q.bounded = true, boundary
+		q.serviceControl = !q.principal.linked
+		q.resourceControl = !q.principal.linked
 	case Root:
+		q.serviceControl, q.resourceControl = true, true
 	case Anonymous, Service, WebIdentity:
-		in.ServiceControl = nil
-	case RoleSession:
-		if p.linked {
-			in.ServiceControl, in.ResourceControl = nil, nil
-		}
-	case User, FederatedUser:
+		q.resourceControl = true
 	}
-	return in
 }
+
+// mayDeny reports whether any set holds a Deny.
+func (e *Evaluator) mayDeny() bool {
+	return e.Identity.hasDeny() || e.Boundary.hasDeny() || e.Session.hasDeny() || e.Endpoint.hasDeny() ||
+		e.Resource.hasDeny() || len(e.ServiceControl) > 0 || len(e.ResourceControl) > 0
+}
+
+func (s *Set) hasDeny() bool { return s != nil && s.denies }
 
 // explicitDeny looks for a Deny in every set. Source: iam-semantics §4.4 A.
 func (e *Evaluator) explicitDeny(q *query) (Decision, bool) {
-	for _, s := range e.ResourceControl {
-		if d := s.denied(q); d != nil {
-			return explicit(ByResourceControl, d)
+	if q.resourceControl {
+		for _, s := range e.ResourceControl {
+			if d := s.denied(q); d != nil {
+				return explicit(ByResourceControl, d)
+			}
 		}
 	}
-	for _, s := range e.ServiceControl {
-		if d := s.denied(q); d != nil {
-			return explicit(ByServiceControl, d)
+	if q.serviceControl {
+		for _, s := range e.ServiceControl {
+			if d := s.denied(q); d != nil {
+				return explicit(ByServiceControl, d)
+			}
 		}
 	}
-	if d := e.Endpoint.denied(q); d != nil {
-		return explicit(ByEndpoint, d)
+	if q.endpoint {
+		if d := e.Endpoint.denied(q); d != nil {
+			return explicit(ByEndpoint, d)
+		}
 	}
-	if d := e.Boundary.denied(q); d != nil {
-		return explicit(ByBoundary, d)
-	}
-	if d := e.Session.denied(q); d != nil {
-		return explicit(BySession, d)
-	}
-	if d := e.Identity.denied(q); d != nil {
-		return explicit(ByIdentity, d)
+	if q.own {
+		if d := e.Boundary.denied(q); d != nil {
+			return explicit(ByBoundary, d)
+		}
+		if d := e.Session.denied(q); d != nil {
+			return explicit(BySession, d)
+		}
+		if d := e.Identity.denied(q); d != nil {
+			return explicit(ByIdentity, d)
+		}
 	}
 	if d := e.Resource.denied(q); d != nil {
 		return explicit(ByResource, d)
@@ -285,12 +305,14 @@ func explicit(by Authority, s *statement) (Decision, bool) {
 // grant decides a request that nothing denies. Source: iam-semantics §4.4 B to
 // E.
 func (e *Evaluator) grant(q *query) Decision {
-	for _, s := range e.ServiceControl {
-		if s.allowed(q) == nil {
-			return Decision{By: ByServiceControl}
+	if q.serviceControl {
+		for _, s := range e.ServiceControl {
+			if s.allowed(q) == nil {
+				return Decision{By: ByServiceControl}
+			}
 		}
 	}
-	if e.Endpoint != nil && e.Endpoint.allowed(q) == nil {
+	if q.endpoint && e.Endpoint != nil && e.Endpoint.allowed(q) == nil {
 		return Decision{By: ByEndpoint}
 	}
 	var how class
@@ -315,8 +337,10 @@ func (e *Evaluator) grant(q *query) Decision {
 	if q.sameAccount && how >= classEveryone {
 		return byResource
 	}
-	if missing := e.limits(q); missing != ByNothing {
-		return Decision{By: missing}
+	if q.own {
+		if missing := e.limits(q); missing != ByNothing {
+			return Decision{By: missing}
+		}
 	}
 	if q.sameAccount && how == classParent {
 		return byResource
@@ -383,7 +407,7 @@ func isResource(arn, service, kind string) bool {
 
 // denied returns a Deny that applies, or nil. A nil set denies nothing.
 func (s *Set) denied(q *query) *statement {
-	if s == nil || !s.denies {
+	if !s.hasDeny() {
 		return nil
 	}
 	x := search{query: q, set: s, deny: true}

@@ -57,8 +57,7 @@ func (e *Evaluator) Explain(r *Request) Explanation {
 	if e.query(r, &q) != NoFault || x.Decision.Fault != NoFault {
 		return x
 	}
-	in := e.applying(&r.Principal)
-	in.each(func(by Authority, level int, s *Set) {
+	e.each(&q, func(by Authority, level int, s *Set) {
 		for i := range s.statements {
 			report, keys := s.statements[i].report(&q, x.MissingContext)
 			report.Authority, report.Level = by, level
@@ -78,19 +77,28 @@ func (e *Evaluator) Explain(r *Request) Explanation {
 	return x
 }
 
-// each calls f for every set, in the order in which policies are reported.
-func (e *Evaluator) each(f func(by Authority, level int, s *Set)) {
-	for i, s := range e.ResourceControl {
-		f(ByResourceControl, i, s)
+// each calls f for every set that counts, in the order in which policies are
+// reported.
+func (e *Evaluator) each(q *query, f func(by Authority, level int, s *Set)) {
+	if q.resourceControl {
+		for i, s := range e.ResourceControl {
+			f(ByResourceControl, i, s)
+		}
 	}
-	for i, s := range e.ServiceControl {
-		f(ByServiceControl, i, s)
+	if q.serviceControl {
+		for i, s := range e.ServiceControl {
+			f(ByServiceControl, i, s)
+		}
 	}
 	for _, x := range []struct {
-		set *Set
-		by  Authority
-	}{{e.Endpoint, ByEndpoint}, {e.Boundary, ByBoundary}, {e.Session, BySession}, {e.Identity, ByIdentity}, {e.Resource, ByResource}} {
-		if x.set != nil {
+		set    *Set
+		by     Authority
+		counts bool
+	}{
+		{e.Endpoint, ByEndpoint, q.endpoint}, {e.Boundary, ByBoundary, q.own}, {e.Session, BySession, q.own},
+		{e.Identity, ByIdentity, q.own}, {e.Resource, ByResource, true},
+	} {
+		if x.set != nil && x.counts {
 			f(x.by, 0, x.set)
 		}
 	}

@@ -257,7 +257,7 @@ type search struct {
 // run tries every statement that may be about the request, until it need not
 // go on.
 func (x *index) run(s *search) {
-	if x.always.run(s) {
+	if !x.always.empty() && x.always.run(s) {
 		return
 	}
 	if x.exact != nil {

@@ -147,12 +147,6 @@ func (p *Principal) signed() bool {
 	return p.kind == Root || p.kind == User || p.kind == RoleSession || p.kind == FederatedUser
 }
 
-// bounded reports whether the requester's permissions come from its own
-// policies, which a boundary and a session policy limit.
-func (p *Principal) bounded() bool {
-	return p.kind == User || p.kind == RoleSession || p.kind == FederatedUser
-}
-
 // Describe sets the context keys that the principal determines: aws:PrincipalArn,
 // aws:PrincipalAccount, aws:PrincipalType, aws:PrincipalIsAWSService, and where
 // they exist aws:username, aws:userid, aws:PrincipalServiceName. Do it once for

@@ -44,7 +44,9 @@ func (r *request) applicableSets() []set {
 	if signed && !serviceLinked {
 		out = append(out, levels(serviceControl, p.ServiceControl)...)
 	}
-	out = append(out, documents(endpoint, p.Endpoint)...)
+	if is != service { // a service does not come through an endpoint
+		out = append(out, documents(endpoint, p.Endpoint)...)
+	}
 	if signed && is != root {
 		out = append(out, documents(permissionsBoundary, p.Boundary)...)
 		out = append(out, documents(session, p.Session)...)
