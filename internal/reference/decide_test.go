@@ -116,7 +116,7 @@ func TestExemptions(t *testing.T) {
 		{"service-linked role", "slr", "ibsrv"},
 		{"federated user", kiosk, "ibsSRrv"},
 		{"root", "arn:aws:iam::111111111111:root", "SRrv"},
-		{"service", "lambda.amazonaws.com", "Rrv"},
+		{"service", "lambda.amazonaws.com", "Rr"},
 		{"anonymous", "", "Rrv"},
 		{"web identity", "provider", "Rrv"},
 	} {
