@@ -18,6 +18,7 @@ import (
 // answer is what came of one scenario: an explanation or an error.
 type answer struct {
 	name string
+	line int
 	// want is what the scenario expects, empty if nothing; met says whether
 	// that came.
 	want        string
@@ -31,6 +32,14 @@ type answer struct {
 type asker struct {
 	vocabulary *conditions.Vocabulary
 	now        time.Time
+}
+
+func newAsker(c *console, k clock, f celFlag) (*asker, error) {
+	v, err := f.vocabulary()
+	if err != nil {
+		return nil, err
+	}
+	return &asker{v, k.at(c)}, nil
 }
 
 // ask decides every scenario of s in turn and raises the exit status by what
@@ -63,7 +72,7 @@ func (a *asker) ask(c *console, s source, each func(*answer) error) error {
 
 // answer decides one scenario.
 func (a *asker) answer(s *bundle.Scenario) *answer {
-	x := &answer{name: s.Name, want: s.Expect}
+	x := &answer{name: s.Name, line: s.Line, want: s.Expect}
 	q, err := s.Question(a.vocabulary, a.now)
 	if err != nil {
 		x.met = x.want == "refused" && errors.As(err, new(policy.Errors))
@@ -101,13 +110,21 @@ func (x *answer) failure() failure {
 	return failure{x.name, x.err.Err.Error(), x.err.Line}
 }
 
+// kind says what sort of error x has.
+func (x *answer) kind() string {
+	if errors.As(x.err, new(policy.Errors)) {
+		return "refused"
+	}
+	return "error"
+}
+
 // fault says on one line what is wrong, and where.
 func (x *answer) fault() string {
 	var faults policy.Errors
 	if errors.As(x.err, &faults) {
 		return strings.ReplaceAll(faults.Error(), "\n", "; ")
 	}
-	return x.err.Error()
+	return x.err.Err.Error()
 }
 
 // plain makes text of strangers safe to print on one line of a terminal.

@@ -14,8 +14,12 @@ type commandLine struct {
 	Color  string `enum:"auto,always,never" default:"auto" placeholder:"WHEN" help:"Use colours always, never or auto. Auto means on a terminal, unless NO_COLOR is set."`
 
 	Eval       evalCommand       `cmd:"" help:"Decide scenarios: one answer a line."`
+	Explain    explainCommand    `cmd:"" help:"Decide scenarios and say why."`
 	Validate   validateCommand   `cmd:"" help:"Report every fault of policies or of a bundle."`
 	Fmt        fmtCommand        `cmd:"" help:"Print policies in their one form."`
+	Test       testCommand       `cmd:"" help:"Run the unit tests of a bundle."`
+	Bench      benchCommand      `cmd:"" help:"Measure how fast the questions of a bundle's tests are decided."`
+	Demo       demoCommand       `cmd:"" help:"Show who may do what on whose row, on a bundle that is built in."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 	Completion completionCommand `cmd:"" help:"Print a script that completes rowan's command lines."`
 }

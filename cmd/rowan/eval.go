@@ -1,20 +1,18 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/rowan-authz/rowan/bundle"
-	"github.com/rowan-authz/rowan/conditions"
 	"github.com/rowan-authz/rowan/engine"
-	"github.com/rowan-authz/rowan/policy"
 )
 
 // evalCommand is `rowan eval`.
 type evalCommand struct {
 	Files []string `arg:"" optional:"" name:"file" help:"Scenarios; - or none reads standard input."`
 	clock
+	celFlag
 }
 
 // Help describes the command.
@@ -30,7 +28,10 @@ Example:
 
 // Run answers the scenarios of the files in order.
 func (e *evalCommand) Run(c *console) error {
-	a := &asker{conditions.AWS(), e.at(c)}
+	a, err := newAsker(c, e.clock, e.celFlag)
+	if err != nil {
+		return err
+	}
 	var n tally
 	for s := range c.sources(e.Files) {
 		err := a.ask(c, s, func(x *answer) error {
@@ -57,10 +58,7 @@ func (c *console) print(x *answer) error {
 	}
 	var decision, detail string
 	if x.err != nil {
-		decision, detail = "error", plain(x.fault())
-		if errors.As(x.err, new(policy.Errors)) {
-			decision = "refused"
-		}
+		decision, detail = x.kind(), fmt.Sprintf("line %d: %s", x.err.Line, plain(x.fault()))
 	} else {
 		decision, detail = x.explanation.Decision.Outcome.String(), reason(&x.explanation)
 	}

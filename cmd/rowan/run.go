@@ -17,8 +17,9 @@ import (
 // Exit statuses; of several the highest is returned. What 1 and 3 mean is said
 // by each command.
 const (
-	exitUnmet = 1
-	exitUsage = 2
+	exitUnmet      = 1
+	exitUsage      = 2
+	exitUnloadable = 3
 )
 
 // process is what a command sees of the world around it.

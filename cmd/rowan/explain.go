@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/rowan-authz/rowan/bundle"
+)
+
+// explainCommand is `rowan explain`.
+type explainCommand struct {
+	Files []string `arg:"" optional:"" name:"file" help:"Scenarios, as for rowan eval; - or none reads standard input."`
+	clock
+	celFlag
+}
+
+// Help describes the command.
+func (*explainCommand) Help() string {
+	return `Says who asks what, the answer, which statement decided or came nearest, and for each condition that failed what the request has and what the policy wants. With --format json every statement that was looked at is listed.
+
+Exit status: 0 all decided, 1 a scenario's "expect" was not met, 2 an error.
+
+Example:
+
+    rowan explain scenarios.jsonl`
+}
+
+// Run explains the scenarios of the files in order.
+func (e *explainCommand) Run(c *console) error {
+	a, err := newAsker(c, e.clock, e.celFlag)
+	if err != nil {
+		return err
+	}
+	first := true
+	for s := range c.sources(e.Files) {
+		kept := &keptText{}
+		s.Reader = io.TeeReader(s.Reader, kept)
+		err := a.ask(c, s, func(x *answer) error {
+			if c.format == "json" {
+				return c.encodeExplained(x)
+			}
+			if !first {
+				c.printf("\n")
+			}
+			first = false
+			c.explain(s.name, x, kept)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *console) encodeExplained(x *answer) error {
+	if x.err != nil {
+		return c.encode(x.failure())
+	}
+	return c.encode(newExplained(x))
+}
+
+// explain prints one answer for people.
+func (c *console) explain(file string, x *answer, kept *keptText) {
+	line := x.line
+	if x.err != nil {
+		line = x.err.Line
+	}
+	title := c.paint(bold, fmt.Sprintf("%s:%d", file, line))
+	if x.name != "" {
+		title += " " + plain(x.name)
+	}
+	c.printf("%s%s\n", title, c.verdictOf(x))
+	if x.err != nil {
+		c.printf("└─ %s: %s\n", c.paint(red, x.kind()), plain(x.fault()))
+		return
+	}
+	source := func(document string) []byte {
+		if document != file || kept.over {
+			return nil
+		}
+		return kept.text
+	}
+	bundle.RenderExplanation(c.out, x.request, &x.explanation, source, c.color)
+}
+
+// verdictOf says whether the answer is what the scenario wants.
+func (c *console) verdictOf(x *answer) string {
+	switch {
+	case x.want == "":
+		return ""
+	case x.met:
+		return c.paint(green, " (as expected)")
+	}
+	return c.paint(red, " (want "+x.want+")")
+}
+
+// keptText keeps what was read of a file, for excerpts, unless that is much.
+type keptText struct {
+	text []byte
+	over bool
+}
+
+// maxKept is small enough to look lines up in it for each scenario.
+const maxKept = 1 << 20
+
+func (k *keptText) Write(b []byte) (int, error) {
+	if k.over = k.over || len(k.text)+len(b) > maxKept; k.over {
+		k.text = nil
+	} else {
+		k.text = append(k.text, b...)
+	}
+	return len(b), nil
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"regexp"
+	"syscall"
+
+	"github.com/rowan-authz/rowan/bundle"
+	"github.com/rowan-authz/rowan/conditions"
+)
+
+// testCommand is `rowan test`.
+type testCommand struct {
+	Dir       string         `arg:"" optional:"" default:"." help:"A bundle; without one that of this directory."`
+	Only      *regexp.Regexp `name:"run" placeholder:"REGEXP" help:"Run only cells whose SUITE/TEST/CELL matches."`
+	Coverage  bool           `help:"Count which statements and condition values the tests reach."`
+	Threshold float64        `placeholder:"PERCENT" help:"Fail if less than PERCENT is covered."`
+	Watch     bool           `help:"Run again whenever a file of the bundle changes."`
+	clock
+	celFlag
+}
+
+// Help describes the command.
+func (*testCommand) Help() string {
+	return `Whatever a test does not list must be denied. A failure shows what the request has and what the policy wants.
+
+Exit status: 0 passed, 1 a cell failed or too little is covered, 2 usage, 3 the bundle or a suite cannot be loaded.
+
+Example:
+
+    rowan test --coverage --threshold 90 policies/`
+}
+
+// Run runs the tests once, or until it is interrupted.
+func (t *testCommand) Run(c *console) error {
+	if t.Threshold < 0 || t.Threshold > 100 {
+		return fmt.Errorf("--threshold %v: want 0 to 100", t.Threshold)
+	}
+	v, err := t.vocabulary()
+	if err != nil {
+		return err
+	}
+	if !t.Watch {
+		return t.once(c, v)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	c.say("watching %s; end with Ctrl-C", t.Dir)
+	return watch(ctx, t.Dir, pollEvery, func() error {
+		c.status = 0 // that of the last run counts
+		return errors.Join(t.once(c, v), c.out.Flush())
+	})
+}
+
+// once runs the tests and raises the exit status by what comes of them.
+func (t *testCommand) once(c *console, v *conditions.Vocabulary) error {
+	b, suites, err := loadBundle(t.Dir, v)
+	if err != nil {
+		return c.unloadable(err)
+	}
+	if len(suites) == 0 {
+		return c.unloadable(fmt.Errorf("%s: no tests: want tests/NAME_test.yaml", t.Dir))
+	}
+	r := bundle.Run(b, suites, bundle.RunOptions{
+		Now: t.at(c), Select: t.selects(), Coverage: t.Coverage || t.Threshold > 0,
+	})
+	if r.Passed+r.Failed == 0 {
+		c.say("no test matches --run %s", t.Only)
+		c.raise(exitUsage)
+		return nil
+	}
+	if r.Failed > 0 {
+		c.raise(exitUnmet)
+	}
+	if err := c.printResult(&r); err != nil {
+		return err
+	}
+	if r.Coverage != nil && r.Coverage.Percent() < t.Threshold {
+		c.say("coverage %.1f %%: want at least %v %%", r.Coverage.Percent(), t.Threshold)
+		c.raise(exitUnmet)
+	}
+	return nil
+}
+
+// selects returns which cells run; nil for all.
+func (t *testCommand) selects() func(string) bool {
+	if t.Only == nil {
+		return nil
+	}
+	return t.Only.MatchString
+}
+
+func (c *console) printResult(r *bundle.Result) error {
+	switch c.format {
+	case "json":
+		return r.WriteJSON(c.out)
+	case "junit":
+		return r.WriteJUnit(c.out)
+	}
+	return r.WriteText(c.out, c.color)
+}
