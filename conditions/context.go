@@ -247,7 +247,7 @@ func (t *typed) parse(kind Kind, s string) (ok bool) {
 // number returns t, which was read from s, as whole epoch seconds; IAM's
 // request times have no finer resolution. Source: iam-semantics §3.5.
 func (t instant) number(s string) number {
-	if !digits(s) {
+	if !digits(s) || len(s) > maxNumber {
 		s = strconv.FormatInt(t.seconds, 10)
 	}
 	n, _ := parseNumber(s)
