@@ -30,14 +30,12 @@ const charsPerUnit = 10
 
 // EstimateSize implements checker.CostEstimator.
 func (pricing) EstimateSize(n checker.AstNode) *checker.SizeEstimate {
-	switch n.Type().Kind() {
-	case types.StringKind:
+	if k := n.Type().Kind(); k == types.StringKind {
 		return &checker.SizeEstimate{Max: assumedText}
-	case types.ListKind, types.MapKind:
+	} else if k == types.ListKind || k == types.MapKind {
 		return &checker.SizeEstimate{Max: assumedEntries}
-	default:
-		return nil
 	}
+	return nil // of one size
 }
 
 // EstimateCallCost implements checker.CostEstimator.
@@ -59,15 +57,43 @@ func (p pricing) EstimateCallCost(_, id string, target *checker.AstNode, args []
 	return &checker.CallEstimate{CostEstimate: cost}
 }
 
-// CallCost implements interpreter.ActualCostEstimator.
+// CallCost implements interpreter.ActualCostEstimator. CEL prices texts by
+// their characters, and counts them for it; a request's long texts would be
+// counted at every step, so bytes stand for characters here.
 func (pricing) CallCost(_, id string, args []ref.Val, _ ref.Val) *uint64 {
-	if !reading[id] || len(args) != 1 {
+	var cost uint64
+	switch len(args) {
+	case 1:
+		s, ok := args[0].(types.String)
+		if !ok || !reading[id] {
+			return nil
+		}
+		cost = 1 + units(len(s))
+	case 2:
+		s, ok1 := args[0].(types.String)
+		t, ok2 := args[1].(types.String)
+		if !ok1 || !ok2 {
+			return nil
+		}
+		cost = pairCost(id, len(s), len(t))
+	default:
 		return nil
 	}
-	s, ok := args[0].(types.String)
-	if !ok {
-		return nil
-	}
-	cost := 2 + uint64(len(s))/charsPerUnit
 	return &cost
 }
+
+// pairCost is CEL's price of a call on two texts of so many bytes.
+func pairCost(id string, s, t int) uint64 {
+	switch id {
+	case overloads.AddString:
+		return units(s + t)
+	case overloads.ContainsString:
+		return units(s) * units(t)
+	case overloads.StartsWithString, overloads.EndsWithString:
+		return units(t)
+	}
+	return units(min(s, t)) // equal, less, greater
+}
+
+// units is the price of reading n bytes of text.
+func units(n int) uint64 { return uint64(n+charsPerUnit-1) / charsPerUnit }

@@ -50,8 +50,9 @@ var misnamed = map[string]string{
 }
 
 func issueFaults(issues *cel.Issues) faults {
-	var found faults
-	for _, e := range issues.Errors() {
+	errs := issues.Errors()
+	found := make(faults, 0, len(errs))
+	for _, e := range errs {
 		text := strings.TrimSuffix(e.Message, " (in container '')")
 		text, _, _ = strings.Cut(text, " expecting {") // every token that there is
 		if more, ok := misnamed[text]; ok {

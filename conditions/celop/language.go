@@ -2,6 +2,7 @@ package celop
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/cel-go/cel"
@@ -26,9 +27,6 @@ const (
 	principalTags     = "principal.tags"
 	contextKeys       = "context"
 )
-
-// contextType is the type of context.
-var contextType = cel.MapType(cel.StringType, cel.ListType(cel.StringType))
 
 // Limits of the parser: brackets in brackets, nodes after macros are expanded,
 // comprehensions in comprehensions.
@@ -101,23 +99,30 @@ func newEnv(z *zones) (*cel.Env, error) {
 			cel.ValidateHomogeneousAggregateLiterals(),
 			cel.ValidateComprehensionNestingLimit(maxComprehension),
 		),
+		cel.Variable(requestAction, cel.StringType),
+		cel.Variable(requestResource, cel.StringType),
 		cel.Variable(requestTime, cel.TimestampType),
+		cel.Variable(principalARN, cel.StringType),
+		cel.Variable(principalAccount, cel.StringType),
+		cel.Variable(principalType, cel.StringType),
+		cel.Variable(principalUserID, cel.StringType),
+		cel.Variable(principalUsername, cel.StringType),
 		cel.Variable(principalTags, cel.MapType(cel.StringType, cel.StringType)),
-		cel.Variable(contextKeys, contextType),
+		cel.Variable(contextKeys, cel.MapType(cel.StringType, cel.ListType(cel.StringType))),
 		cel.Function(overloads.TypeConvertTimestamp, cel.Overload(overloads.StringToTimestamp,
 			[]*cel.Type{cel.StringType}, cel.TimestampType, cel.UnaryBinding(toTimestamp))),
 	}
-	for _, name := range []string{
-		requestAction, requestResource,
-		principalARN, principalAccount, principalType, principalUserID, principalUsername,
-	} {
-		opts = append(opts, cel.Variable(name, cel.StringType))
+	return cel.NewCustomEnv(slices.Concat(opts, zoneFunctions(z))...)
+}
+
+// zoneFunctions are the accessors of a timestamp in a time zone.
+func zoneFunctions(z *zones) []cel.EnvOption {
+	opts := make([]cel.EnvOption, len(clockFields))
+	for i, f := range clockFields {
+		opts[i] = cel.Function(f.name, cel.MemberOverload(f.overload,
+			[]*cel.Type{cel.TimestampType, cel.StringType}, cel.IntType, cel.BinaryBinding(z.field(f.of))))
 	}
-	for _, f := range clockFields {
-		opts = append(opts, cel.Function(f.name, cel.MemberOverload(f.overload,
-			[]*cel.Type{cel.TimestampType, cel.StringType}, cel.IntType, cel.BinaryBinding(z.field(f.of)))))
-	}
-	return cel.NewCustomEnv(opts...)
+	return opts
 }
 
 // toTimestamp reads the dates of IAM, those of RFC 3339 among them.

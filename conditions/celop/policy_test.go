@@ -90,86 +90,92 @@ var morning = keys{
 	"aws:SourceIp":             {"203.0.113.300"}, // no address: indeterminate
 }
 
+// result is what an expression comes to.
+type result int
+
+const (
+	yes result = iota
+	no
+	fails
+)
+
+// decisions are expressions about morning.
+var decisions = []struct {
+	name, expression string
+	want             result
+}{
+	{"the sample of the documentation", "request.time.getHours('UTC') < 18 && principal.tags['team'] == context['s3:RequestObjectTag/team'][0]", yes},
+	{"twin: too late", "request.time.getHours('UTC') < 5 && principal.tags['team'] == context['s3:RequestObjectTag/team'][0]", no},
+	{"twin: another team", "request.time.getHours('UTC') < 18 && principal.tags['team'] != context['s3:RequestObjectTag/team'][0]", no},
+
+	{"action is in lower case", "request.action == 'dynamodb:getitem'", yes},
+	{"another action", "request.action == 'dynamodb:putitem'", no},
+	{"resource", "request.resource.endsWith(':table/GameScores')", yes},
+	{"another resource", "request.resource.endsWith(':table/Scores')", no},
+	{"principal", "principal.arn == 'arn:aws:iam::111122223333:user/ann' && principal.account == '111122223333' && principal.type == 'User' && principal.userid == 'AIDAEXAMPLE' && principal.username == 'ann'", yes},
+	{"another principal", "principal.username == 'bob'", no},
+
+	{"a named zone", "request.time.getHours('Europe/Berlin') == 6", yes},
+	{"twin: another zone", "request.time.getHours('America/New_York') == 6", no},
+	{"an offset", "request.time.getHours('-05:30') == 23 && request.time.getMinutes('-05:30') == 30", yes},
+	{"days in a zone", "request.time.getDate('-06:00') == 22 && request.time.getDayOfWeek('-06:00') == 0 && request.time.getDate() == 23", yes},
+	{"all fields in a zone", "request.time.getFullYear('UTC') == 2026 && request.time.getMonth('UTC') == 10 && request.time.getDayOfMonth('UTC') == 22 && request.time.getDayOfYear('UTC') == 326 && request.time.getSeconds('UTC') == 0 && request.time.getMilliseconds('UTC') == 0", yes},
+	{"dates compare", "timestamp('2026-11-23T06:00:00+02:00') < request.time && request.time < timestamp('2026-11-24')", yes},
+	{"twin: a day later", "timestamp('2026-11-24T06:00:00+02:00') < request.time", no},
+	{"durations", "request.time - timestamp('2026-11-23') == duration('5h')", yes},
+
+	{"a tag by selection", "principal.tags.team == 'red'", yes},
+	{"a tag in another case", "principal.tags['TEAM'] == 'red'", yes},
+	{"in the tags", "'team' in principal.tags", yes},
+	{"not in the tags", "'nest' in principal.tags", no},
+	{"an absent tag", "principal.tags['nest'] == 'red'", fails},
+	{"an absent tag, negated", "!(principal.tags['nest'] == 'red')", fails},
+
+	{"a key in another case", "context['AWS:username'][0] == 'ann'", yes},
+	{"in the context", "'dynamodb:leadingkeys' in context", yes},
+	{"not in the context", "'aws:SourceVpc' in context", no},
+	{"an absent key", "context['aws:SourceVpc'][0] != 'vpc-1'", fails},
+	{"an absent key behind a guard", "!('aws:SourceVpc' in context) || context['aws:SourceVpc'][0] == 'vpc-1'", yes},
+	{"an absent key that cannot change the result", "context['aws:SourceVpc'][0] == 'vpc-1' || principal.username == 'ann'", yes},
+	{"an index too far", "context['dynamodb:LeadingKeys'][1] == 'x'", fails},
+	{"a key without values", "context['app:tier'] == [] && size(context['app:tier']) == 0", yes},
+	{"the first of no values", "context['app:tier'][0] == 'gold'", fails},
+	{"all", "context['dynamodb:Attributes'].all(a, a in ['UserId', 'GameTitle', 'TopScore', 'Wins'])", yes},
+	{"twin: not all", "context['dynamodb:Attributes'].all(a, a in ['UserId', 'GameTitle', 'Wins'])", no},
+	{"exists_one, filter and map", "context['dynamodb:Attributes'].exists_one(a, a.startsWith('Top')) && context['dynamodb:Attributes'].filter(a, a.contains('er')) == ['UserId'] && context['dynamodb:Attributes'].map(a, size(a)) == [6, 9, 8]", yes},
+	{"a computed key", "context['aws:' + 'username'][0] == 'ann'", yes},
+	{"a computed key that no request can have", "('aws:User' + 'Nam') in context", fails},
+	{"a computed key that is no key", "(principal.username + '!') in context", fails},
+
+	{"an indeterminate key", "context['aws:SourceIp'][0] == '203.0.113.1'", fails},
+	{"an indeterminate key, in", "'aws:SourceIp' in context", fails},
+	{"an indeterminate key, not in", "!('aws:sourceip' in context)", fails},
+	{"an indeterminate key in a context used whole", "context.exists(k, k == 'aws:username')", fails},
+	{"an indeterminate key behind size", "size(context) > 0", fails},
+	{"an indeterminate key and a true side", "size(context) > 0 || true", fails},
+	{"tags used whole do not read it", "size(principal.tags) == 1 && principal.tags.all(k, principal.tags[k] == 'red')", yes},
+	{"tags are not compared, however hidden", "(principal.username == 'ann' ? principal.tags : {'a': 'b'}) == {'team': 'red'}", fails},
+	{"a tag of chosen tags", "(principal.username == 'ann' ? principal.tags : {'team': 'b'})['team'] == 'red'", yes},
+
+	{"numbers from text", "int(context['dynamodb:LeadingKeys'][0].contains('aaaa') ? '7' : 'x') == 7", yes},
+	{"no number", "int(principal.username) == 7", fails},
+	{"no date", "timestamp(principal.username) < request.time", fails},
+	{"division by zero", "1 / (size(principal.username) - 3) == 1", fails},
+	{"overflow", "9223372036854775807 + size(principal.username) > 0", fails},
+	{"a late date", "timestamp('9999-12-31T23:59:59Z') + duration(principal.username == 'ann' ? '24h' : '1s') > request.time", fails},
+}
+
 // TestDecide asks each expression in an Allow and in a Deny. An error is the
 // one result that grants in neither.
 func TestDecide(t *testing.T) {
 	v := vocabulary(t, celop.Config{})
-	const (
-		yes = iota
-		no
-		fails
-	)
-	cases := []struct {
-		name, expression string
-		want             int
-	}{
-		{"the sample of the issue", "request.time.getHours('UTC') < 18 && principal.tags['team'] == context['s3:RequestObjectTag/team'][0]", yes},
-		{"twin: too late", "request.time.getHours('UTC') < 5 && principal.tags['team'] == context['s3:RequestObjectTag/team'][0]", no},
-		{"twin: another team", "request.time.getHours('UTC') < 18 && principal.tags['team'] != context['s3:RequestObjectTag/team'][0]", no},
-
-		{"action is in lower case", "request.action == 'dynamodb:getitem'", yes},
-		{"another action", "request.action == 'dynamodb:putitem'", no},
-		{"resource", "request.resource.endsWith(':table/GameScores')", yes},
-		{"another resource", "request.resource.endsWith(':table/Scores')", no},
-		{"principal", "principal.arn == 'arn:aws:iam::111122223333:user/ann' && principal.account == '111122223333' && principal.type == 'User' && principal.userid == 'AIDAEXAMPLE' && principal.username == 'ann'", yes},
-		{"another principal", "principal.username == 'bob'", no},
-
-		{"a named zone", "request.time.getHours('Europe/Berlin') == 6", yes},
-		{"twin: another zone", "request.time.getHours('America/New_York') == 6", no},
-		{"an offset", "request.time.getHours('-05:30') == 23 && request.time.getMinutes('-05:30') == 30", yes},
-		{"days in a zone", "request.time.getDate('-06:00') == 22 && request.time.getDayOfWeek('-06:00') == 0 && request.time.getDate() == 23", yes},
-		{"all fields in a zone", "request.time.getFullYear('UTC') == 2026 && request.time.getMonth('UTC') == 10 && request.time.getDayOfMonth('UTC') == 22 && request.time.getDayOfYear('UTC') == 326 && request.time.getSeconds('UTC') == 0 && request.time.getMilliseconds('UTC') == 0", yes},
-		{"dates compare", "timestamp('2026-11-23T06:00:00+02:00') < request.time && request.time < timestamp('2026-11-24')", yes},
-		{"twin: a day later", "timestamp('2026-11-24T06:00:00+02:00') < request.time", no},
-		{"durations", "request.time - timestamp('2026-11-23') == duration('5h')", yes},
-
-		{"a tag by selection", "principal.tags.team == 'red'", yes},
-		{"a tag in another case", "principal.tags['TEAM'] == 'red'", yes},
-		{"in the tags", "'team' in principal.tags", yes},
-		{"not in the tags", "'nest' in principal.tags", no},
-		{"an absent tag", "principal.tags['nest'] == 'red'", fails},
-		{"an absent tag, negated", "!(principal.tags['nest'] == 'red')", fails},
-
-		{"a key in another case", "context['AWS:username'][0] == 'ann'", yes},
-		{"in the context", "'dynamodb:leadingkeys' in context", yes},
-		{"not in the context", "'aws:SourceVpc' in context", no},
-		{"an absent key", "context['aws:SourceVpc'][0] != 'vpc-1'", fails},
-		{"an absent key behind a guard", "!('aws:SourceVpc' in context) || context['aws:SourceVpc'][0] == 'vpc-1'", yes},
-		{"an absent key that cannot change the result", "context['aws:SourceVpc'][0] == 'vpc-1' || principal.username == 'ann'", yes},
-		{"an index too far", "context['dynamodb:LeadingKeys'][1] == 'x'", fails},
-		{"a key without values", "context['app:tier'] == [] && size(context['app:tier']) == 0", yes},
-		{"the first of no values", "context['app:tier'][0] == 'gold'", fails},
-		{"all", "context['dynamodb:Attributes'].all(a, a in ['UserId', 'GameTitle', 'TopScore', 'Wins'])", yes},
-		{"twin: not all", "context['dynamodb:Attributes'].all(a, a in ['UserId', 'GameTitle', 'Wins'])", no},
-		{"exists_one, filter and map", "context['dynamodb:Attributes'].exists_one(a, a.startsWith('Top')) && context['dynamodb:Attributes'].filter(a, a.contains('er')) == ['UserId'] && context['dynamodb:Attributes'].map(a, size(a)) == [6, 9, 8]", yes},
-		{"a computed key", "context['aws:' + 'username'][0] == 'ann'", yes},
-		{"a computed key that no request can have", "('aws:User' + 'Nam') in context", fails},
-		{"a computed key that is no key", "(principal.username + '!') in context", fails},
-
-		{"an indeterminate key", "context['aws:SourceIp'][0] == '203.0.113.1'", fails},
-		{"an indeterminate key, in", "'aws:SourceIp' in context", fails},
-		{"an indeterminate key, not in", "!('aws:sourceip' in context)", fails},
-		{"an indeterminate key in a context used whole", "context.exists(k, k == 'aws:username')", fails},
-		{"an indeterminate key behind size", "size(context) > 0", fails},
-		{"an indeterminate key and a true side", "size(context) > 0 || true", fails},
-		{"tags used whole do not read it", "size(principal.tags) == 1 && principal.tags.all(k, principal.tags[k] == 'red')", yes},
-		{"tags are not compared, however hidden", "(principal.username == 'ann' ? principal.tags : {'a': 'b'}) == {'team': 'red'}", fails},
-		{"a tag of chosen tags", "(principal.username == 'ann' ? principal.tags : {'team': 'b'})['team'] == 'red'", yes},
-
-		{"numbers from text", "int(context['dynamodb:LeadingKeys'][0].contains('aaaa') ? '7' : 'x') == 7", yes},
-		{"no number", "int(principal.username) == 7", fails},
-		{"no date", "timestamp(principal.username) < request.time", fails},
-		{"division by zero", "1 / (size(principal.username) - 3) == 1", fails},
-		{"overflow", "9223372036854775807 + size(principal.username) > 0", fails},
-		{"a late date", "timestamp('9999-12-31T23:59:59Z') + duration(principal.username == 'ann' ? '24h' : '1s') > request.time", fails},
-	}
-	for _, tc := range cases {
+	wantAllow := map[result]engine.Outcome{yes: engine.Allowed, no: engine.ImplicitDeny, fails: engine.ImplicitDeny}
+	wantDeny := map[result]engine.Outcome{yes: engine.ExplicitDeny, no: engine.Allowed, fails: engine.ExplicitDeny}
+	for _, tc := range decisions {
 		t.Run(tc.name, func(t *testing.T) {
 			r := request(t, v, morning)
 			allow := mustCompile(t, v, statement("Allow", object{"the case": tc.expression}))
 			deny := mustCompile(t, v, allowAll, statement("Deny", object{"the case": tc.expression}))
-			wantAllow := map[int]engine.Outcome{yes: engine.Allowed, no: engine.ImplicitDeny, fails: engine.ImplicitDeny}
-			wantDeny := map[int]engine.Outcome{yes: engine.ExplicitDeny, no: engine.Allowed, fails: engine.ExplicitDeny}
 			require.Equal(t, wantAllow[tc.want], allow.Decide(r).Outcome, "as an Allow")
 			require.Equal(t, wantDeny[tc.want], deny.Decide(r).Outcome, "as a Deny")
 

@@ -44,22 +44,21 @@ func (r *review) node(n ast.NavigableExpr) {
 	if name := variable(n); name != contextKeys && !flat(n.Type()) {
 		r.fault(n, "no value may be a %s", n.Type())
 	}
-	switch n.Kind() {
-	case ast.StructKind:
+	if n.Kind() == ast.StructKind {
 		r.fault(n, "messages such as %s are not available", n.AsStruct().TypeName())
-	case ast.ComprehensionKind:
+	}
+	if n.Kind() == ast.ComprehensionKind {
 		if v := n.AsComprehension().IterVar(); slices.Contains(reserved, v) {
 			r.fault(n, "%s is a variable of its own already", v)
 		}
-	case ast.IdentKind:
-		if name := variable(n); name == contextKeys || name == principalTags {
-			r.mapUse(n, name)
-		}
-	case ast.CallKind:
+	}
+	if name := variable(n); name == contextKeys || name == principalTags {
+		r.mapUse(n, name)
+	}
+	if n.Kind() == ast.CallKind {
 		r.zone(n)
 		r.action(n)
 		r.join(n)
-	default:
 	}
 }
 
@@ -79,12 +78,10 @@ var scalars = []*cel.Type{cel.BoolType, cel.IntType, cel.DoubleType, cel.StringT
 // flat reports whether t is a scalar, or a list or map of scalars.
 func flat(t *cel.Type) bool {
 	isScalar := func(t *cel.Type) bool { return slices.ContainsFunc(scalars, t.IsExactType) }
-	switch t.Kind() {
-	case types.ListKind, types.MapKind:
+	if k := t.Kind(); k == types.ListKind || k == types.MapKind {
 		return !slices.ContainsFunc(t.Parameters(), func(p *cel.Type) bool { return !isScalar(p) })
-	default:
-		return isScalar(t)
 	}
+	return isScalar(t)
 }
 
 // mapUse finds out how n, which is one of our maps, is used, and refuses a
@@ -114,19 +111,19 @@ func lookup(n ast.NavigableExpr) (key ast.Expr, ok bool) {
 	if !ok {
 		return nil, false
 	}
-	switch parent.Kind() {
-	case ast.SelectKind:
+	if parent.Kind() == ast.SelectKind {
 		return parent, true
-	case ast.CallKind:
-		call := parent.AsCall()
-		args := call.Args()
-		if call.FunctionName() == operators.Index && args[0].ID() == n.ID() {
-			return args[1], true
-		}
-		if call.FunctionName() == operators.In && args[1].ID() == n.ID() {
-			return args[0], true
-		}
-	default:
+	}
+	if parent.Kind() != ast.CallKind {
+		return nil, false
+	}
+	call := parent.AsCall()
+	args := call.Args()
+	if call.FunctionName() == operators.Index && args[0].ID() == n.ID() {
+		return args[1], true
+	}
+	if call.FunctionName() == operators.In && args[1].ID() == n.ID() {
+		return args[0], true
 	}
 	return nil, false
 }

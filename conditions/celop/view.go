@@ -80,15 +80,19 @@ var errTooLong = fmt.Errorf("a text of more than %d bytes", maxValueBytes)
 // values reads a context key.
 func (v *view) values(key string) (values []string, present bool, err error) {
 	if v.lookups++; v.lookups > maxLookups {
-		return nil, false, fmt.Errorf("%w: more than %d lookups", ErrCostLimit, maxLookups)
+		return nil, false, fmt.Errorf("%w: too many lookups of keys", ErrCostLimit)
 	}
 	values, state := v.context.Value(key)
 	switch state {
 	case conditions.Indeterminate:
 		return nil, false, fmt.Errorf("%w: %s", conditions.ErrValue, key)
 	case conditions.Absent:
-		// What no request can have is a mistake, not absent.
+		// What no request can have is a mistake, not absent. Its error
+		// searches the registry for what was meant.
 		_, err := v.context.Vocabulary().Key(key)
+		if err != nil {
+			v.lookups += maxLookups / 20
+		}
 		return nil, false, err
 	case conditions.Present:
 	}
