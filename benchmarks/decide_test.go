@@ -33,6 +33,11 @@ func BenchmarkDecideBuilt(b *testing.B) {
 // BenchmarkDecideWildcard has patterns for resources in every policy.
 func BenchmarkDecideWildcard(b *testing.B) { benchmarkDecide(b, form{resources: workload.Wildcard}) }
 
+// BenchmarkDecideWildcardVaried has patterns for resources and 1,024 different requests.
+func BenchmarkDecideWildcardVaried(b *testing.B) {
+	benchmarkDecide(b, form{resources: workload.Wildcard, variety: workload.Varied})
+}
+
 // BenchmarkDecideParallel decides in GOMAXPROCS goroutines.
 func BenchmarkDecideParallel(b *testing.B) {
 	benchmarkDecide(b, form{variety: workload.Varied, parallel: true})

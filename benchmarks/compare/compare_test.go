@@ -118,6 +118,10 @@ func TestFlags(t *testing.T) {
 	s, err = parseFlags([]string{"-quick"}, io.Discard)
 	require.NoError(t, err)
 	require.Empty(t, s.out, "a quick run must not replace the results")
+	s, err = parseFlags([]string{"-goals", "-count", "2"}, io.Discard)
+	require.NoError(t, err)
+	require.True(t, s.goals)
+	require.Empty(t, s.out)
 	for _, args := range [][]string{{"-out", folder, "-count", "-1"}, {"-out", filepath.Join(folder, "none")}, {"-quick", "more"}, {"-unknown"}} {
 		_, err = parseFlags(args, io.Discard)
 		require.Error(t, err, args)

@@ -5,6 +5,7 @@
 //
 //	go run ./compare              everything, about ten minutes on two cores
 //	go run ./compare -quick       small sizes and short times, written only with -out
+//	go run ./compare -goals       Rowan and the floor alone, written only with -out
 package main
 
 import (
@@ -28,7 +29,8 @@ type settings struct {
 	out      string // nothing is written if it is empty
 	sizes    []int
 	target   time.Duration
-	policies int // of the load and memory figures
+	policies int  // of the load and memory figures
+	goals    bool // without the peers
 }
 
 func run(args []string, stdout, stderr io.Writer) error {
@@ -43,6 +45,9 @@ func compare(s settings, stdout, stderr io.Writer) error {
 	r := &runner{rounds: s.rounds, target: s.target, slowest: 20 * time.Millisecond, progress: stderr}
 	report := newReport(s)
 	for _, p := range plan(s.sizes) {
+		if s.goals && p.name != goalsPhase {
+			continue
+		}
 		results, err := r.phase(p)
 		if err != nil {
 			return err
@@ -70,13 +75,18 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	flags.SetOutput(stderr)
 	rounds := flags.Int("count", 0, "rounds, of which medians are taken (15, or 3 with -quick)")
 	quick := flags.Bool("quick", false, "at most 100 policies, short times")
-	out := flags.String("out", "", "folder for the results (results, or none with -quick)")
+	goals := flags.Bool("goals", false, "only Rowan and the floor")
+	out := flags.String("out", "", "folder for the results (results, or none with -quick or -goals)")
 	if err := flags.Parse(args); err != nil {
 		return settings{}, err
 	}
 	s := settings{rounds: 15, out: "results", sizes: []int{1, 10, 100, 1_000, 10_000}, target: 20 * time.Millisecond, policies: 10_000}
 	if *quick {
 		s = settings{rounds: 3, sizes: []int{1, 10, 100}, target: 2 * time.Millisecond, policies: 1_000}
+	}
+	s.goals = *goals
+	if *goals {
+		s.out = ""
 	}
 	if *out != "" {
 		s.out = *out

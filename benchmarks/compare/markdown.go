@@ -22,7 +22,9 @@ func (r *Report) markdown() string {
 		b.WriteString("\n## Goals\n\n")
 		writeTable(&b, "lrrll", goalRows(r.Goals))
 	}
-	b.WriteString("\n## Beside the peers\n")
+	if slices.ContainsFunc(r.Results, func(r Result) bool { return r.Phase == peersPhase }) {
+		b.WriteString("\n## Beside the peers\n")
+	}
 	for _, resources := range []workload.Resources{workload.Exact, workload.Wildcard} {
 		for _, f := range peerForms() {
 			for _, allowed := range []bool{true, false} {
