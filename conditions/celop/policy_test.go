@@ -152,6 +152,8 @@ var decisions = []struct {
 	{"an indeterminate key, not in", "!('aws:sourceip' in context)", fails},
 	{"an indeterminate key in a context used whole", "context.exists(k, k == 'aws:username')", fails},
 	{"an indeterminate key behind size", "size(context) > 0", fails},
+	{"an indeterminate key behind a rooted name", ".context.exists(k, k == 'aws:username')", fails},
+	{"a rooted name", ".context['aws:username'][0] == .principal.username", yes},
 	{"an indeterminate key and a true side", "size(context) > 0 || true", fails},
 	{"tags used whole do not read it", "size(principal.tags) == 1 && principal.tags.all(k, principal.tags[k] == 'red')", yes},
 	{"tags are not compared, however hidden", "(principal.username == 'ann' ? principal.tags : {'a': 'b'}) == {'team': 'red'}", fails},
