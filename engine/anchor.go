@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -141,23 +142,39 @@ func (w *words) run(s *search, text string) (done bool) {
 	if w.buckets == nil {
 		return false
 	}
-	start := 0
-	for i := 0; i <= len(text); i++ {
-		if i < len(text) && text[i] != ':' && text[i] != '/' {
-			continue
-		}
-		word := text[start:i]
-		start = i + 1
-		if word == "" {
-			continue
-		}
-		if shape := shapeOf(word); w.filter[shape>>6]&(1<<(shape&63)) == 0 {
-			continue
-		}
-		for _, b := range w.buckets[word] {
-			if b.run(s) {
+	start, i := 0, 0
+	for ; i+8 <= len(text); i += 8 {
+		x := word(text, i)
+		for found := zeroBytes(x^allColons) | zeroBytes(x^allSlashes); found != 0; found &= found - 1 {
+			end := i + bits.TrailingZeros64(found)/8
+			if w.try(s, text[start:end]) {
 				return true
 			}
+			start = end + 1
+		}
+	}
+	for ; i < len(text); i++ {
+		if text[i] == ':' || text[i] == '/' {
+			if w.try(s, text[start:i]) {
+				return true
+			}
+			start = i + 1
+		}
+	}
+	return w.try(s, text[start:])
+}
+
+// try tries the buckets filed under one word.
+func (w *words) try(s *search, word string) (done bool) {
+	if word == "" {
+		return false
+	}
+	if shape := shapeOf(word); w.filter[shape>>6]&(1<<(shape&63)) == 0 {
+		return false
+	}
+	for _, b := range w.buckets[word] {
+		if b.run(s) {
+			return true
 		}
 	}
 	return false

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"math/bits"
 	"strings"
 
 	"github.com/rowan-authz/rowan/conditions"
@@ -49,6 +48,7 @@ type query struct {
 	principal *Principal
 	action    string
 	resource  string
+	hash      uint64 // of the resource
 	context   *conditions.Context
 	// own says that the principal has policies of its own, which a boundary
 	// and a session policy limit.
@@ -106,7 +106,7 @@ func (e *Evaluator) query(r *Request, q *query) Fault {
 	if r.Principal.signed() && !r.Context.Described() {
 		return NoPrincipal
 	}
-	account, ok := resourceAccount(r.Resource)
+	hash, account, ok := scanResource(r.Resource)
 	switch {
 	case !ok:
 		return BadResource
@@ -121,6 +121,7 @@ func (e *Evaluator) query(r *Request, q *query) Fault {
 		return NoResourceAccount
 	}
 	q.principal, q.action, q.resource, q.context = &r.Principal, r.Action, r.Resource, r.Context
+	q.hash = hash
 	q.applying(e.Boundary != nil)
 	q.sameAccount = account == r.Principal.account
 	q.listBuckets = r.Resource == "*" && strings.EqualFold(r.Action, "s3:ListAllMyBuckets")
@@ -179,61 +180,6 @@ func actionName(s string) bool {
 		}
 	}
 	return colon > 0 && colon < len(s)-1 && len(s) <= maxActionName
-}
-
-// resourceAccount returns the account part of an ARN; ok is false for what is
-// neither an ARN of six parts nor "*".
-func resourceAccount(s string) (account string, ok bool) {
-	if s == "*" {
-		return "", true
-	}
-	if !strings.HasPrefix(s, "arn:") {
-		return "", false
-	}
-	start := colon(s, 4) + 1
-	if start == 0 {
-		return "", false
-	}
-	end := strings.IndexByte(s[start:], ':')
-	if end < 0 {
-		return "", false
-	}
-	return s[start : start+end], true
-}
-
-// colon returns the place of the nth colon of s, negative if there are fewer.
-// It looks at eight bytes at a time.
-func colon(s string, n int) int {
-	const (
-		colons = 0x3A3A3A3A3A3A3A3A
-		low    = 0x7F7F7F7F7F7F7F7F
-	)
-	i := 0
-	for ; i+8 <= len(s); i += 8 {
-		w := s[i : i+8]
-		x := uint64(w[0]) | uint64(w[1])<<8 | uint64(w[2])<<16 | uint64(w[3])<<24 |
-			uint64(w[4])<<32 | uint64(w[5])<<40 | uint64(w[6])<<48 | uint64(w[7])<<56
-		x ^= colons
-		// The high bit of each byte that was a colon, and no other.
-		found := ^((x&low + low) | x | low)
-		count := bits.OnesCount64(found)
-		if count < n {
-			n -= count
-			continue
-		}
-		for ; n > 1; n-- {
-			found &= found - 1
-		}
-		return i + bits.TrailingZeros64(found)/8
-	}
-	for ; i < len(s); i++ {
-		if s[i] == ':' {
-			if n--; n == 0 {
-				return i
-			}
-		}
-	}
-	return -1
 }
 
 // applying says which sets count for the principal. Source: iam-semantics
@@ -401,8 +347,14 @@ func needsPolicy(q *query) bool {
 // isResource reports whether an ARN is of the service and its last part begins
 // with kind.
 func isResource(arn, service, kind string) bool {
-	second, third, fifth := colon(arn, 2), colon(arn, 3), colon(arn, 5)
-	return fifth >= 0 && arn[second+1:third] == service && strings.HasPrefix(arn[fifth+1:], kind)
+	for i := range arnColons {
+		part, rest, ok := strings.Cut(arn, ":")
+		if !ok || i == 2 && part != service {
+			return false
+		}
+		arn = rest
+	}
+	return strings.HasPrefix(arn, kind)
 }
 
 // denied returns a Deny that applies, or nil. A nil set denies nothing.

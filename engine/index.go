@@ -15,16 +15,17 @@ import (
 // begins with, a whole word between ':' and '/', or four bytes in a row. Only
 // a pattern that shows nothing is tried on every request.
 type index struct {
-	exact  map[string]*bucket
+	exact  exactTable
 	prefix trie
 	words  words
 	grams  grams
 	// patterns says that prefix, words or grams hold something.
 	patterns bool
 	// always holds statements to be tried on every request: Resource "*" and
-	// every bucket, NotResource, no resource at all, and patterns that show
-	// nothing.
-	always bucket
+	// arn:aws:s3:::*, NotResource, no resource at all. Unanchored are the
+	// patterns that show nothing.
+	always     bucket
+	unanchored []*bucket
 }
 
 // candidate is a statement with the entry of its resources under which it was
@@ -53,7 +54,7 @@ func (c *candidate) resource(q *query) conditions.Truth {
 // newIndex files the statements of one effect.
 func newIndex(statements []statement, deny bool) index {
 	var x index
-	patterns := map[string]*bucket{}
+	buckets := map[patternKey]*filed{}
 	var order []*filed
 	for i := range statements {
 		s := &statements[i]
@@ -61,35 +62,44 @@ func newIndex(statements []statement, deny bool) index {
 			continue
 		}
 		if s.resources == nil || s.resources.not {
-			x.always.add(s, wholeElement)
+			x.always.add(candidate{s, wholeElement})
 			continue
 		}
 		for e := range s.resources.patterns {
 			p := &s.resources.patterns[e]
 			if p.Any() || allBuckets(p.String()) {
-				x.always.add(s, int32(e))
+				x.always.add(candidate{s, int32(e)})
 				continue
 			}
-			b, ok := patterns[p.String()]
+			prefix, whole := p.Prefix()
+			key := patternKey{p.String(), prefix, p.HasVariables()}
+			f, ok := buckets[key]
 			if !ok {
-				b = &bucket{}
-				patterns[p.String()] = b
-				order = append(order, &filed{pattern: p, bucket: b})
+				f = &filed{pattern: p, bucket: &bucket{}}
+				buckets[key] = f
+				order = append(order, f)
 			}
-			if _, whole := p.Prefix(); whole {
-				b.add(s, exactEntry)
+			if whole {
+				f.bucket.add(candidate{s, exactEntry})
 			} else {
-				b.add(s, int32(e))
+				f.bucket.add(candidate{s, int32(e)})
 			}
 		}
+	}
+	for _, f := range order {
+		f.bucket.finish()
 	}
 	x.file(order)
 	x.patterns = !x.prefix.empty() || !x.words.empty() || !x.grams.empty()
 	x.always.finish()
-	for _, f := range order {
-		f.bucket.finish()
-	}
 	return x
+}
+
+// patternKey tells patterns apart: one text may mean two, since ${ is ordinary
+// in documents of the older version.
+type patternKey struct {
+	text, prefix string
+	variables    bool
 }
 
 // filed is a resource pattern and its statements, on the way into the index.
@@ -118,13 +128,11 @@ func (x *index) file(order []*filed) {
 		}
 	}
 	var crowded []*filed
+	var exact []exactText
 	for _, f := range order {
 		prefix, whole := f.pattern.Prefix()
 		if whole {
-			if x.exact == nil {
-				x.exact = make(map[string]*bucket, len(order))
-			}
-			x.exact[prefix] = f.bucket
+			exact = append(exact, exactText{prefix, *f.bucket})
 			continue
 		}
 		word, count := "", len(order)+1
@@ -143,6 +151,7 @@ func (x *index) file(order []*filed) {
 			crowded = append(crowded, f)
 		}
 	}
+	x.exact = newExactTable(exact)
 	x.fileCrowded(crowded)
 }
 
@@ -167,7 +176,7 @@ func (x *index) fileCrowded(crowded []*filed) {
 		case prefix != "":
 			x.prefix.add(prefix, f.bucket)
 		default:
-			x.always.merge(f.bucket)
+			x.unanchored = append(x.unanchored, f.bucket)
 		}
 	}
 	x.grams.finish()
@@ -175,11 +184,18 @@ func (x *index) fileCrowded(crowded []*filed) {
 
 // empty reports whether no statement is filed.
 func (x *index) empty() bool {
-	return x.exact == nil && x.always.empty() && !x.patterns
+	return len(x.exact.slots) == 0 && x.always.empty() && len(x.unanchored) == 0 && !x.patterns
 }
 
 // bucket holds the statements that share a resource pattern.
 type bucket struct {
+	// one is the only candidate if more is nil.
+	one  candidate
+	more *crowded
+}
+
+// crowded is a bucket of several candidates.
+type crowded struct {
 	candidates []candidate
 	// byAction replaces candidates when there are many.
 	byAction map[int32][]candidate
@@ -188,13 +204,19 @@ type bucket struct {
 	patterns trie
 }
 
-func (b *bucket) empty() bool { return b.candidates == nil && b.byAction == nil }
+func (b *bucket) empty() bool { return b.one.statement == nil && b.more == nil }
 
-func (b *bucket) add(s *statement, entry int32) {
-	b.candidates = append(b.candidates, candidate{s, entry})
+func (b *bucket) add(c candidate) {
+	switch {
+	case b.empty():
+		b.one = c
+	case b.more == nil:
+		b.more = &crowded{candidates: []candidate{b.one, c}}
+		b.one = candidate{}
+	default:
+		b.more.candidates = append(b.more.candidates, c)
+	}
 }
-
-func (b *bucket) merge(other *bucket) { b.candidates = append(b.candidates, other.candidates...) }
 
 // manyCandidates is how many statements a bucket tries one by one.
 const manyCandidates = 12
@@ -202,42 +224,47 @@ const manyCandidates = 12
 // finish divides a large bucket by action. Statements with NotAction or the
 // action "*" stay in candidates.
 func (b *bucket) finish() {
-	if len(b.candidates) <= manyCandidates {
-		b.candidates = slices.Clip(b.candidates)
+	if b.more == nil || len(b.more.candidates) <= manyCandidates {
 		return
 	}
-	rest := b.candidates[:0:0]
-	b.byAction = map[int32][]candidate{}
-	b.patterns.fold = true
+	m := b.more
+	rest := m.candidates[:0:0]
+	m.byAction = map[int32][]candidate{}
+	m.patterns.fold = true
 	subs := map[string]*bucket{}
-	for _, c := range b.candidates {
+	for _, c := range m.candidates {
 		if c.statement.notAction || slices.ContainsFunc(c.statement.actions, func(a *action) bool { return a.Any() }) {
 			rest = append(rest, c)
 			continue
 		}
-		seen := map[string]bool{}
-		for _, a := range c.statement.actions {
-			if a.id != 0 {
-				if list := b.byAction[a.id]; len(list) == 0 || list[len(list)-1] != c {
-					b.byAction[a.id] = append(list, c)
-				}
-				continue
-			}
-			prefix, _ := a.Prefix()
-			if seen[prefix] {
-				continue
-			}
-			seen[prefix] = true
-			sub, ok := subs[prefix]
-			if !ok {
-				sub = &bucket{}
-				subs[prefix] = sub
-				b.patterns.add(prefix, sub)
-			}
-			sub.candidates = append(sub.candidates, c)
-		}
+		m.divide(c, subs)
 	}
-	b.candidates = rest
+	m.candidates = rest
+}
+
+// divide files a candidate under each of its actions.
+func (m *crowded) divide(c candidate, subs map[string]*bucket) {
+	seen := map[string]bool{}
+	for _, a := range c.statement.actions {
+		if a.id != 0 {
+			if list := m.byAction[a.id]; len(list) == 0 || list[len(list)-1] != c {
+				m.byAction[a.id] = append(list, c)
+			}
+			continue
+		}
+		prefix, _ := a.Prefix()
+		if seen[prefix] {
+			continue
+		}
+		seen[prefix] = true
+		sub, ok := subs[prefix]
+		if !ok {
+			sub = &bucket{}
+			subs[prefix] = sub
+			m.patterns.add(prefix, sub)
+		}
+		sub.add(c)
+	}
 }
 
 // search looks through the index of one effect. What it finds is kept by
@@ -260,8 +287,11 @@ func (x *index) run(s *search) {
 	if !x.always.empty() && x.always.run(s) {
 		return
 	}
-	if x.exact != nil {
-		if b, ok := x.exact[s.resource]; ok && b.run(s) {
+	if b := x.exact.find(s.resource, s.hash); b != nil && b.run(s) {
+		return
+	}
+	for _, b := range x.unanchored {
+		if b.run(s) {
 			return
 		}
 	}
@@ -272,23 +302,30 @@ func (x *index) run(s *search) {
 
 // run tries the statements of a bucket.
 func (b *bucket) run(s *search) (done bool) {
-	for i := range b.candidates {
-		if s.try(&b.candidates[i]) {
+	if b.more == nil {
+		return b.one.statement != nil && s.try(&b.one)
+	}
+	return b.more.run(s)
+}
+
+func (m *crowded) run(s *search) (done bool) {
+	for i := range m.candidates {
+		if s.try(&m.candidates[i]) {
 			return true
 		}
 	}
-	if b.byAction == nil {
+	if m.byAction == nil {
 		return false
 	}
 	if id := s.set.actionID(s.action); id != 0 {
-		list := b.byAction[id]
+		list := m.byAction[id]
 		for i := range list {
 			if s.try(&list[i]) {
 				return true
 			}
 		}
 	}
-	return b.patterns.run(s, s.action)
+	return m.patterns.run(s, s.action)
 }
 
 // try tests one statement and reports whether the search is over.

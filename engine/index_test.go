@@ -58,6 +58,8 @@ func randomPattern(r *rand.Rand) string {
 		func() string { return "*" },
 		func() string { return "arn:*:s3:::*" },
 		func() string { return "*?*" },
+		func() string { return "arn:aws:s3:::b/${*}/" + word() },
+		func() string { return "arn:aws:s3:::b/ana/" + word() },
 	}
 	return shapes[r.IntN(len(shapes))]()
 }
@@ -69,6 +71,8 @@ func randomResource(r *rand.Rand) string {
 		func() string { return "arn:aws:s3:::" + word() },
 		func() string { return "arn:aws:s3:::x/" + word() + "/a" },
 		func() string { return "arn:aws:s3:::b/ana/" + word() },
+		func() string { return "arn:aws:s3:::b/*/" + word() },
+		func() string { return "arn:aws:s3:::b/${aws:username}/" + word() },
 		func() string { return "arn:aws:dynamodb:us-east-1:111122223333:table/" + word() },
 		func() string { return "arn:aws:dynamodb:us-east-1:111122223333:table/" + word() + "/index/i" },
 		func() string { return "*" },
@@ -96,8 +100,9 @@ func TestIndexFindsEverything(t *testing.T) {
 			if r.IntN(30) == 0 {
 				effect = "Deny"
 			}
-			texts[i] = fmt.Sprintf(`{"Version":"2012-10-17","Statement":{"Effect":%q,"Action":%q,%q:[%q,%q]}}`,
-				effect, actions[r.IntN(len(actions))], member, randomPattern(r), randomPattern(r))
+			version := []string{"2012-10-17", "2008-10-17"}[r.IntN(2)]
+			texts[i] = fmt.Sprintf(`{"Version":%q,"Statement":{"Effect":%q,"Action":%q,%q:[%q,%q]}}`,
+				version, effect, actions[r.IntN(len(actions))], member, randomPattern(r), randomPattern(r))
 			singles[i] = mustCompile(t, texts[i])
 		}
 		together := &engine.Evaluator{Identity: mustCompile(t, texts...)}

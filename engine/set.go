@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -41,7 +42,9 @@ func Compile(v *conditions.Vocabulary, kind policy.Kind, docs ...*policy.Documen
 	c := compiler{
 		set:        &Set{vocabulary: v, kind: kind, actions: map[string]int32{}},
 		actions:    map[string]*action{},
-		conditions: map[string]*conditions.Condition{},
+		conditions: map[string]*shared{},
+		lists:      map[string][]*action{},
+		blocks:     map[string]*block{},
 	}
 	total := 0
 	for _, d := range docs {
@@ -79,9 +82,20 @@ func Compile(v *conditions.Vocabulary, kind policy.Kind, docs ...*policy.Documen
 type compiler struct {
 	set        *Set
 	actions    map[string]*action
-	conditions map[string]*conditions.Condition
-	key        []byte
+	conditions map[string]*shared
+	lists      map[string][]*action // by their texts
+	blocks     map[string]*block    // by their conditions' keys
+	key, list  []byte
 }
+
+// shared is a condition that several statements may write; each has a number.
+type shared struct {
+	conditions.Condition
+	number int
+}
+
+// block is a condition block in both orders.
+type block struct{ source, cheapest []*conditions.Condition }
 
 // document compiles a valid document. An error means that validation let pass
 // what cannot be compiled.
@@ -102,17 +116,13 @@ func (c *compiler) statement(d *policy.Document, s *policy.Statement) (statement
 	out := statement{
 		index: int32(s.Index), pos: s.Pos, sid: s.Sid.Value,
 		deny: s.Effect == policy.Deny, notAction: s.Action.Not,
-		actions: make([]*action, len(s.Action.Values)),
 	}
 	if s.Principal != nil {
 		out.principals = compilePrincipal(s.Principal)
 	}
-	for i, t := range s.Action.Values {
-		a, err := c.action(t.Value)
-		if err != nil {
-			return out, err
-		}
-		out.actions[i] = a
+	var err error
+	if out.actions, err = c.actionList(s.Action.Values); err != nil {
+		return out, err
 	}
 	if n := len(s.Resource.Values); n > 0 {
 		out.resources = &resources{not: s.Resource.Not, patterns: make([]conditions.Pattern, n)}
@@ -125,18 +135,58 @@ func (c *compiler) statement(d *policy.Document, s *policy.Statement) (statement
 			out.resources.patterns[i] = p
 		}
 	}
-	if len(s.Conditions) > 0 {
-		out.conditions = make([]*conditions.Condition, len(s.Conditions))
+	b, err := c.block(s.Conditions, d.Variables())
+	if err != nil {
+		return out, err
 	}
-	for i := range s.Conditions {
-		x, err := c.condition(&s.Conditions[i], d.Variables())
-		if err != nil {
-			return out, err
-		}
-		out.conditions[i] = x
-	}
-	out.cheapest = cheapest(out.conditions)
+	out.conditions, out.cheapest = b.source, b.cheapest
 	return out, nil
+}
+
+// actionList compiles the entries of Action, or returns those compiled before.
+func (c *compiler) actionList(texts []policy.Text) ([]*action, error) {
+	key := c.list[:0]
+	for _, t := range texts {
+		key = appendText(key, t.Value)
+	}
+	c.list = key
+	if done, ok := c.lists[string(key)]; ok {
+		return done, nil
+	}
+	out := make([]*action, len(texts))
+	for i, t := range texts {
+		a, err := c.action(t.Value)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = a
+	}
+	c.lists[string(key)] = out
+	return out, nil
+}
+
+// block compiles a condition block, or returns the one compiled before.
+func (c *compiler) block(all []policy.Condition, variables bool) (*block, error) {
+	if len(all) == 0 {
+		return &block{}, nil
+	}
+	list := c.list[:0]
+	b := &block{source: make([]*conditions.Condition, len(all))}
+	for i := range all {
+		x, err := c.condition(&all[i], variables)
+		if err != nil {
+			return nil, err
+		}
+		b.source[i] = &x.Condition
+		list = binary.AppendUvarint(list, uint64(x.number))
+	}
+	c.list = list
+	if done, ok := c.blocks[string(list)]; ok {
+		return done, nil
+	}
+	b.cheapest = cheapest(b.source)
+	c.blocks[string(list)] = b
+	return b, nil
 }
 
 // cheapest returns the conditions in the order in which to test them: no
@@ -174,13 +224,10 @@ func (c *compiler) action(text string) (*action, error) {
 }
 
 // condition compiles an entry, or returns the one compiled before.
-func (c *compiler) condition(x *policy.Condition, variables bool) (*conditions.Condition, error) {
-	key := append(c.key[:0], x.Operator.Value...)
-	key = append(append(key, 0), x.Key.Value...)
+func (c *compiler) condition(x *policy.Condition, variables bool) (*shared, error) {
+	key := appendText(appendText(c.key[:0], x.Operator.Value), x.Key.Value)
 	for i := range x.Values {
-		// Lengths keep values apart whatever bytes they hold.
-		key = fmt.Appendf(key, "\x00%d:", len(x.Values[i].Value))
-		key = append(key, x.Values[i].Value...)
+		key = appendText(key, x.Values[i].Value)
 	}
 	if variables {
 		key = append(key, 1)
@@ -189,12 +236,18 @@ func (c *compiler) condition(x *policy.Condition, variables bool) (*conditions.C
 	if done, ok := c.conditions[string(key)]; ok {
 		return done, nil
 	}
-	out, faults := c.set.vocabulary.Compile(x.Operator.Value, x.Key.Value, x.Texts(), variables)
+	compiled, faults := c.set.vocabulary.Compile(x.Operator.Value, x.Key.Value, x.Texts(), variables)
 	if len(faults) > 0 {
 		return nil, faults[0].Err
 	}
-	c.conditions[string(key)] = &out
-	return &out, nil
+	out := &shared{compiled, len(c.conditions)}
+	c.conditions[string(key)] = out
+	return out, nil
+}
+
+// appendText appends s so that no two sequences of texts give the same bytes.
+func appendText(key []byte, s string) []byte {
+	return append(binary.AppendUvarint(key, uint64(len(s))), s...)
 }
 
 // maxActionName bounds an action of a request, such as "dynamodb:GetItem".

@@ -7,21 +7,23 @@ import (
 	"github.com/rowan-authz/rowan/policy"
 )
 
-// statement is one compiled statement. Actions and conditions that several
-// statements share are compiled once.
+// statement is one compiled statement. What several statements write alike is
+// compiled once and shared, and what a decision reads stands first: with many
+// policies it is memory that takes the time.
 type statement struct {
+	actions    []*action
+	principals *principals             // nil: the kind has none
+	cheapest   []*conditions.Condition // in the order in which to test them
+	id         int32                   // place in Set.statements
+	deny       bool
+	notAction  bool
+	resources  *resources // nil: a role trust policy, whose resource is the role
+
+	conditions []*conditions.Condition // in source order
 	document   *document
-	id         int32 // place in Set.statements
 	index      int32 // place in the document
 	pos        policy.Position
 	sid        string
-	deny       bool
-	notAction  bool
-	principals *principals // nil: the kind has none
-	actions    []*action
-	resources  *resources              // nil: a role trust policy, whose resource is the role
-	conditions []*conditions.Condition // in source order
-	cheapest   []*conditions.Condition // the same, the cheapest first
 }
 
 // action is an entry of Action or NotAction. An exact one has an id of its
