@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/rowan-authz/rowan/policy"
@@ -57,12 +58,12 @@ func (l *loader) levels() {
 	}
 }
 
-// holds reports whether a folder has a file somewhere below.
+// holds reports whether a folder has something in it, be it refused.
 func (l *loader) holds(dir string) bool {
-	for _, s := range l.bundle.sources {
-		if strings.HasPrefix(s.path, dir+"/") {
-			return true
-		}
-	}
-	return false
+	within := func(p string) bool { return strings.HasPrefix(p, dir+"/") }
+	return slices.ContainsFunc(l.bundle.sources, func(s source) bool { return within(s.path) }) ||
+		slices.ContainsFunc(l.dirs, within) ||
+		slices.ContainsFunc(l.faults.all, func(e *policy.Error) bool {
+			return strings.HasPrefix(e.Name, l.file(dir)+"/")
+		})
 }

@@ -138,9 +138,10 @@ func (l *loader) identityPool(name string, n node) *IdentityPool {
 		case "unauthenticated":
 			p.Unauthenticated = l.roleName(x)
 		case "guestServices":
-			p.GuestServices = x.services()
-			p.guests = x.guestPolicy(name, p.GuestServices)
-			l.use(p.guests, policy.Session)
+			if p.GuestServices = x.services(); len(p.GuestServices) > 0 {
+				p.guests = x.guestPolicy(name, p.GuestServices)
+				l.use(p.guests, policy.Session)
+			}
 		case "classicFlow":
 			p.ClassicFlow = x.truth()
 		case "developerProvider":
@@ -196,12 +197,22 @@ func (n node) poolID() string {
 	return s
 }
 
+// services reads the services of guests; none, which is a fault, must not come
+// to mean that there is no limit.
 func (n node) services() []string {
-	out := n.names()
-	for _, s := range out {
-		if strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
-			n.fault("a service is the first part of an action, such as dynamodb, have %q", short(s))
+	var out []string
+	n.list(func(x node) {
+		s := x.name()
+		switch {
+		case s == "":
+		case strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") != "":
+			x.fault("a service is the first part of an action, such as dynamodb, have %s", x.kind())
+		default:
+			out = append(out, s)
 		}
+	})
+	if n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
+		n.fault("no services: guests could do nothing")
 	}
 	return out
 }
@@ -209,10 +220,6 @@ func (n node) services() []string {
 // guestPolicy writes the session policy of a pool's guests. Source:
 // identity-protocol §1.10.
 func (n node) guestPolicy(pool string, services []string) *document {
-	if len(services) == 0 {
-		n.fault("no services: guests could do nothing")
-		return nil
-	}
 	actions := make([]string, len(services))
 	for i, s := range services {
 		actions[i] = quote(s + ":*")
