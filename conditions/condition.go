@@ -48,6 +48,8 @@ type Fault struct {
 	Err   error
 }
 
+var errNoValue = fmt.Errorf("%w: no value", ErrOperator)
+
 // maxLabel bounds the key of a custom operator.
 const maxLabel = 128
 
@@ -71,7 +73,7 @@ func (v *Vocabulary) Compile(operator, key string, values []string, variables bo
 		add(PartKey, 0, keyErr)
 	}
 	if len(values) == 0 {
-		add(PartKey, 0, fmt.Errorf("%w: no value", ErrOperator))
+		add(PartKey, 0, errNoValue)
 	}
 	if err != nil {
 		return c, faults
@@ -99,7 +101,7 @@ func (v *Vocabulary) Compile(operator, key string, values []string, variables bo
 // iam-semantics §1.8, §3.3.
 func (f form) check(k keyRef, operator string) error {
 	if !f.family.fits(k.kind) {
-		return fmt.Errorf("%w: %s cannot read %s, which is a %s key", ErrOperator, operator, k.name, k.kind)
+		return fmt.Errorf("%w: %s cannot read %s, whose kind is %s", ErrOperator, operator, k.name, k.kind)
 	}
 	if k.list && f.quantifier == noQuantifier && f.family != familyNull {
 		return fmt.Errorf("%w: %s is a list: it needs ForAllValues: or ForAnyValue:", ErrOperator, k.name)
@@ -111,6 +113,9 @@ func (v *Vocabulary) compileCustom(op Operator, c Condition, values []string) (C
 	var faults []Fault
 	if c.label == "" || len(c.label) > maxLabel {
 		faults = append(faults, Fault{PartKey, 0, fmt.Errorf("%w: the label of %s takes 1 to %d bytes", ErrKeyName, op.Name, maxLabel)})
+	}
+	if len(values) == 0 {
+		faults = append(faults, Fault{PartKey, 0, errNoValue})
 	}
 	c.custom = &custom{written: values}
 	for i, s := range values {
