@@ -172,8 +172,11 @@ func (c *Context) store(e *entry, id int32, name string, kind Kind, list bool, v
 	e.id, e.name = id, name
 	e.values = c.arena[first:len(c.arena):len(c.arena)]
 	e.bad, e.typed = false, nil
-	if list || kind == Untyped || len(values) == 0 {
+	if list && kind == String || kind == Untyped || len(values) == 0 {
 		return nil
+	}
+	if list {
+		return e.checkList(kind)
 	}
 	if len(values) > 1 {
 		e.bad = true
@@ -187,7 +190,24 @@ func (c *Context) store(e *entry, id int32, name string, kind Kind, list bool, v
 	e.typed = &c.typed[len(c.typed)-1]
 	if !e.typed.parse(kind, values[0]) {
 		e.bad = true
-		return fmt.Errorf("%w: %s is a %s, not %.100q", ErrValue, name, kind, values[0])
+		return fmt.Errorf("%w: %s: want %s, not %.100q", ErrValue, name, kind, values[0])
+	}
+	return nil
+}
+
+// checkList holds every value of a list to its key's kind; one that is not of
+// it makes the key indeterminate. The single empty text is no value. Source:
+// iam-semantics §3.2; choice C1.
+func (e *entry) checkList(kind Kind) error {
+	if isNull(e, true) {
+		return nil
+	}
+	var t typed
+	for _, v := range e.values {
+		if !t.parse(kind, v) {
+			e.bad = true
+			return fmt.Errorf("%w: %s: want %s, not %.100q", ErrValue, e.name, kind, v)
+		}
 	}
 	return nil
 }
