@@ -353,6 +353,9 @@ func (c *Context) Value(key string) ([]string, State) {
 // Described reports whether the context says of which account its principal
 // is: aws:PrincipalAccount, which every signed request has.
 func (c *Context) Described() bool {
+	if c.vocabulary == nil {
+		return false
+	}
 	id := c.vocabulary.account
 	return id >= 0 && (c.slots[id] != 0 || c.base != nil && c.base.slots[id] != 0)
 }
