@@ -25,54 +25,77 @@ const (
 // excerpt picks the lines of a statement that name it and its parts. The
 // engine says where a statement begins; its parts are found by their names.
 func excerpt(src []byte, pos policy.Position, parts []part) []excerptLine {
-	lines := bytes.Split(src, []byte("\n"))
-	if pos.Line == 0 || int(pos.Line) > len(lines) {
+	body := statementLines(src, pos)
+	if len(body) == 0 {
 		return nil
 	}
-	first, last := int(pos.Line)-1, extent(lines, pos)
-	body := lines[first:last]
-	picked := []spot{body0(body, int(pos.Column)-1)}
+	picked := []spot{titled(body)}
 	for i := range parts {
-		if at, ok := locate(body, int(pos.Column)-1, parts[i].find); ok {
+		if at, ok := locate(body, parts[i].find); ok {
 			picked = append(picked, at)
 		}
 	}
 	slices.SortStableFunc(picked, func(a, b spot) int { return a.line - b.line })
-	picked = slices.CompactFunc(picked, func(a, b spot) bool { return a.line == b.line })
 	var out []excerptLine
-	for _, at := range picked[:min(len(picked), maxExcerpt)] {
-		out = append(out, excerptLine{first + at.line + 1, window(string(body[at.line]), at.column)})
+	last := -1
+	for i, at := range picked {
+		line := string(body[at.line])
+		// Of a line that is too long to show, what failed is worth more than
+		// the name, which stands above.
+		crowded := i+1 < len(picked) && picked[i+1].line == at.line && len(line) > excerptWidth && at.line != last
+		if crowded && i == 0 {
+			continue
+		}
+		if at.line == last || len(out) == maxExcerpt {
+			continue
+		}
+		last = at.line
+		out = append(out, excerptLine{int(pos.Line) + at.line, window(line, at.column)})
 	}
 	return out
+}
+
+// statementLines returns the lines of a statement that begins at pos, without
+// what stands before and behind it; nil if there is no such place.
+func statementLines(src []byte, pos policy.Position) [][]byte {
+	lines := bytes.Split(src, []byte("\n"))
+	first, column := int(pos.Line)-1, int(pos.Column)-1
+	if first < 0 || first >= len(lines) || column < 0 || column >= len(lines[first]) {
+		return nil
+	}
+	line, end := extent(lines, first, column)
+	body := slices.Clone(lines[first:line])
+	if end >= 0 {
+		body[len(body)-1] = body[len(body)-1][:end]
+	}
+	body[0] = body[0][column:]
+	return body
 }
 
 // spot is a place in a statement: a line of it, and a byte of the line.
 type spot struct{ line, column int }
 
-// body0 is the line that names the statement: the one of its Sid, else its
+// titled is the line that names the statement: the one of its Sid, else its
 // first.
-func body0(body [][]byte, column int) spot {
-	if at, ok := locate(body, column, []string{"Sid"}); ok && at.line <= 3 {
+func titled(body [][]byte) spot {
+	if at, ok := locate(body, []string{"Sid"}); ok && at.line <= 3 {
 		return at
 	}
-	return spot{0, column}
+	return spot{}
 }
 
-// locate finds names one after the other, without regard to case, from column
-// of the first line on; it returns the place of the last, which must follow
-// the others.
-func locate(body [][]byte, column int, names []string) (spot, bool) {
-	at := spot{0, min(column, len(body[0]))}
+// locate finds names one after the other, without regard to case; it returns
+// the place of the last, which must follow the others.
+func locate(body [][]byte, names []string) (spot, bool) {
+	var at spot
 	for _, name := range names {
 		found := false
-		for ; at.line < len(body); at = (spot{at.line + 1, 0}) {
-			i := indexFold(body[at.line][at.column:], name)
-			if i < 0 {
-				continue
+		for ; at.line < len(body) && !found; at = (spot{at.line + 1, 0}) {
+			if i := indexFold(body[at.line][at.column:], name); i >= 0 {
+				at.column += i
+				found = true
+				break
 			}
-			at.column += i
-			found = true
-			break
 		}
 		if !found {
 			return spot{}, false
@@ -107,29 +130,28 @@ func wordByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-'
 }
 
-// extent returns the line after a statement that begins at pos: where its
-// braces close, or in block YAML where the indent ends.
-func extent(lines [][]byte, pos policy.Position) int {
-	first, column := int(pos.Line)-1, int(pos.Column)-1
-	if column < len(lines[first]) && lines[first][column] == '{' {
+// extent returns the line after a statement, and where its last line ends:
+// where its braces close, or in block YAML where the indent does; negative
+// means the whole line.
+func extent(lines [][]byte, first, column int) (line, end int) {
+	if lines[first][column] == '{' {
 		return closing(lines, first, column)
 	}
 	for i := first + 1; i < len(lines); i++ {
 		text := bytes.TrimLeft(lines[i], " ")
-		if indent := len(lines[i]) - len(text); len(bytes.TrimSpace(text)) > 0 && indent < column {
-			return i
+		if len(bytes.TrimSpace(text)) > 0 && len(lines[i])-len(text) < column {
+			return i, -1
 		}
 	}
-	return len(lines)
+	return len(lines), -1
 }
 
-// closing finds the line after the brace that closes the one at a place.
-func closing(lines [][]byte, first, column int) int {
+// closing finds the brace that closes the one at a place.
+func closing(lines [][]byte, first, column int) (line, end int) {
 	depth, text := 0, byte(0)
 	for i := first; i < len(lines); i++ {
-		line := lines[i]
-		for j := column; j < len(line); j++ {
-			switch c := line[j]; {
+		for j := column; j < len(lines[i]); j++ {
+			switch c := lines[i][j]; {
 			case text != 0 && c == '\\' && text == '"':
 				j++
 			case text != 0 && c == text:
@@ -141,13 +163,13 @@ func closing(lines [][]byte, first, column int) int {
 				depth++
 			case c == '}':
 				if depth--; depth == 0 {
-					return i + 1
+					return i + 1, j + 1
 				}
 			}
 		}
 		column = 0
 	}
-	return len(lines)
+	return len(lines), -1
 }
 
 // window cuts a line around a column, without its indent.

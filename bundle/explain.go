@@ -3,6 +3,7 @@ package bundle
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/rowan-authz/rowan/conditions"
@@ -70,7 +71,8 @@ func (e *explainer) answer(indent string) {
 	indent = e.branch(indent, outcome+": "+reason(d), true)
 	shown := x.Statements[:min(len(x.Statements), maxShown)]
 	more := len(x.Statements) - len(shown)
-	missing := d.Outcome == engine.ImplicitDeny && len(x.MissingContext) > 0
+	nearest := e.nearest()
+	missing := e.missing(nearest)
 	for i := range shown {
 		e.statement(indent, "by", &shown[i], i == len(shown)-1 && more == 0)
 	}
@@ -80,14 +82,66 @@ func (e *explainer) answer(indent string) {
 	if d.Outcome != engine.ImplicitDeny || d.Fault != engine.NoFault {
 		return
 	}
-	if x.Nearest == nil {
-		e.branch(indent, "no statement there allows anything", !missing)
-	} else {
-		e.statement(indent, "nearest", x.Nearest, !missing)
+	switch {
+	case nearest != nil:
+		e.statement(indent, "nearest", nearest, len(missing) == 0)
+	case x.Nearest != nil:
+		e.branch(indent, "no statement there is about "+harmless(service(e.request.Action)), len(missing) == 0)
+	default:
+		e.branch(indent, "no statement there allows anything", len(missing) == 0)
 	}
-	if missing {
-		e.branch(indent, "not in the request: "+strings.Join(x.MissingContext, ", "), true)
+	if len(missing) > 0 {
+		e.branch(indent, "not in the request: "+strings.Join(missing, ", "), true)
 	}
+}
+
+// nearest is the statement that came nearest. Of the principal's own policies
+// it is one about the service of the request, nil if there is none: what a
+// statement about something else wants explains nothing.
+func (e *explainer) nearest() *engine.StatementReport {
+	x := e.explanation
+	if x.Nearest == nil || x.Decision.By != engine.ByIdentity || x.Nearest.Action != conditions.False || e.sameService(x.Nearest) {
+		return x.Nearest
+	}
+	for i := range x.Looked {
+		if s := &x.Looked[i]; s.Effect == policy.Allow && s.Authority == x.Nearest.Authority && !s.Applies && e.sameService(s) {
+			return s
+		}
+	}
+	return nil
+}
+
+// sameService reports whether a statement is about the service of the request.
+func (e *explainer) sameService(s *engine.StatementReport) bool {
+	for _, a := range s.Actions {
+		if a == "*" || s.NotAction || strings.EqualFold(service(a), service(e.request.Action)) {
+			return true
+		}
+	}
+	return false
+}
+
+func service(action string) string {
+	name, _, _ := strings.Cut(action, ":")
+	return name
+}
+
+// missing are the context keys that the request lacks and that the statement
+// shown does not name itself.
+func (e *explainer) missing(shown *engine.StatementReport) []string {
+	if e.explanation.Decision.Outcome != engine.ImplicitDeny {
+		return nil
+	}
+	var out []string
+	for _, key := range e.explanation.MissingContext {
+		named := shown != nil && slices.ContainsFunc(shown.Conditions, func(c conditions.Report) bool {
+			return c.Key == key && c.Result != conditions.True
+		})
+		if !named {
+			out = append(out, key)
+		}
+	}
+	return out
 }
 
 // subjects are the kinds of policy as people call them.
@@ -269,10 +323,12 @@ func conditionPart(c *conditions.Report, effect policy.Effect) part {
 	quantifier, base := splitOperator(c.Operator)
 	wants, known := relation(base, c)
 	if !known {
-		p.text = fmt.Sprintf("%s %s: is %s: %s", c.Operator, shown(c.Key), c.Result, listed(c.Policy))
+		result := "is " + c.Result.String()
 		if c.Err != nil {
+			result = "could not be evaluated"
 			p.notes = append(p.notes, harmless(c.Err.Error()))
 		}
+		p.text = fmt.Sprintf("%s %s: %s: %s", c.Operator, shown(c.Key), result, listed(c.Policy))
 		return p
 	}
 	p.text = fmt.Sprintf("%s %s: %s, policy wants %s", c.Operator, harmless(c.Key), has(c), wants)
@@ -289,8 +345,12 @@ func conditionPart(c *conditions.Report, effect policy.Effect) part {
 			p.notes = append(p.notes, "the request has more than that: "+listed(foreign))
 		}
 	}
-	if c.Result == conditions.Unknown && effect == policy.Deny {
-		p.notes = append(p.notes, "what cannot be read does not stop a denial")
+	switch {
+	case c.Result != conditions.Unknown:
+	case effect == policy.Deny:
+		p.notes = append(p.notes, "what is not known does not stop a denial")
+	default:
+		p.notes = append(p.notes, "what is not known does not allow")
 	}
 	return p
 }
@@ -303,7 +363,7 @@ func has(c *conditions.Report) string {
 	case c.State == conditions.Indeterminate && len(c.Request) == 0:
 		return "request has a value that is not known"
 	case c.State == conditions.Indeterminate:
-		return "request has " + listed(c.Request) + ", which this key cannot be"
+		return "request has " + listed(c.Request) + ", which cannot be read"
 	}
 	return "request has " + listed(c.Request)
 }

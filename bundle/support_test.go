@@ -95,3 +95,16 @@ func lines(t *testing.T, err error, want ...string) {
 	require.Error(t, err)
 	require.Equal(t, strings.Join(want, "\n"), err.Error())
 }
+
+// copyInto reads a directory.
+func copyInto(out fstest.MapFS, dir string) error {
+	fsys := os.DirFS(dir)
+	return fs.WalkDir(fsys, ".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(fsys, p)
+		out[p] = &fstest.MapFile{Data: text}
+		return err
+	})
+}
