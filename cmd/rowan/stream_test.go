@@ -17,6 +17,9 @@ import (
 const scenarioLine = `{"name":"n","request":{"principal":"arn:aws:iam::111122223333:user/anne","action":"s3:GetObject","resource":"*"},` +
 	`"policies":{"identity":[{"Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}]},"expect":"allowed"}` + "\n"
 
+// shortLine is answered without policies.
+const shortLine = `{"name":"n","request":{"principal":"arn:aws:iam::111122223333:root","action":"s3:GetObject","resource":"*"},"expect":"allowed"}` + "\n"
+
 // repeated reads the same lines n times and notes the largest heap on the way.
 type repeated struct {
 	lines string
@@ -50,7 +53,7 @@ func (w *lineCounter) Write(b []byte) (int, error) {
 
 func TestEvalStreamsInConstantMemory(t *testing.T) {
 	const lines, block = 200_000, 1000
-	in := &repeated{lines: strings.Repeat(scenarioLine, block), n: lines / block}
+	in := &repeated{lines: strings.Repeat(scenarioLine+strings.Repeat(shortLine, 9), block/10), n: lines / block}
 	var out lineCounter
 	require.Zero(t, run([]string{"eval", "--format", "json"}, in, &out, io.Discard))
 	require.Equal(t, lineCounter{lines, lines}, out)
