@@ -154,7 +154,7 @@ func suggestOperator(name string) string {
 	name = name[strings.LastIndexByte(name, ':')+1:]
 	best, found := 4, ""
 	for op := range operators {
-		d := editDistance(strings.ToLower(name), strings.ToLower(op), best)
+		d := editDistance(strings.ToLower(name), strings.ToLower(op), best+1)
 		if d < best || d == best && op < found {
 			best, found = d, op
 		}
