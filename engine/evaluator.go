@@ -48,7 +48,6 @@ type query struct {
 	principal *Principal
 	action    string
 	resource  string
-	hash      uint64 // of the resource
 	context   *conditions.Context
 	// own says that the principal has policies of its own, which a boundary
 	// and a session policy limit.
@@ -57,11 +56,11 @@ type query struct {
 	bounded bool
 	// serviceControl, resourceControl and endpoint say that these count.
 	serviceControl, resourceControl, endpoint bool
-	// listBuckets says that the action is s3:ListAllMyBuckets.
-	listBuckets bool
-	sameAccount bool
 	// knownAction says that some statement names the action in full.
 	knownAction bool
+	// account is that of the resource's ARN if knownAccount.
+	knownAccount bool
+	account      string
 }
 
 // Decide answers a request. It does no I/O, takes no lock and allocates
@@ -69,7 +68,7 @@ type query struct {
 // Source: iam-semantics §4.4.
 func (e *Evaluator) Decide(r *Request) Decision {
 	var q query
-	if fault := e.query(r, &q); fault != NoFault {
+	if fault := e.begin(r, &q); fault != NoFault {
 		return Decision{Fault: fault}
 	}
 	d, denied := Decision{}, false
@@ -77,11 +76,10 @@ func (e *Evaluator) Decide(r *Request) Decision {
 		d, denied = e.explicitDeny(&q)
 	}
 	if !denied {
-		d = e.grant(&q)
+		d = e.grant(r, &q)
 	}
-	// An action that a policy names in full is one; others are looked at.
-	if !q.knownAction && !actionName(r.Action) {
-		return Decision{Fault: BadAction}
+	if fault := q.fault(r); fault != NoFault {
+		return Decision{Fault: fault}
 	}
 	return d
 }
@@ -89,43 +87,68 @@ func (e *Evaluator) Decide(r *Request) Decision {
 // Check says why Decide could not decide the request, NoFault if it can.
 func (e *Evaluator) Check(r *Request) Fault {
 	var q query
-	if fault := e.query(r, &q); fault != NoFault {
+	if fault := e.begin(r, &q); fault != NoFault {
 		return fault
 	}
-	if !actionName(r.Action) {
-		return BadAction
-	}
-	return NoFault
+	return q.fault(r)
 }
 
-// query checks the request and fills q.
-func (e *Evaluator) query(r *Request, q *query) Fault {
+// begin fills q, or says why it cannot.
+func (e *Evaluator) begin(r *Request, q *query) Fault {
 	if r.Context == nil || r.Context.Vocabulary() == nil {
 		return NoContext
 	}
 	if r.Principal.signed() && !r.Context.Described() {
 		return NoPrincipal
 	}
-	hash, account, ok := scanResource(r.Resource)
-	switch {
-	case !ok:
+	q.principal, q.action, q.resource, q.context = &r.Principal, r.Action, r.Resource, r.Context
+	q.applying(e.Boundary != nil)
+	return e.checkSets(r.Context.Vocabulary())
+}
+
+// fault says what is wrong with the action and the resource. It comes last,
+// since an action and a resource that a policy names in full are well formed
+// and need no look.
+func (q *query) fault(r *Request) Fault {
+	if !q.knownAction && !actionName(r.Action) {
+		return BadAction
+	}
+	if !q.findAccount() {
 		return BadResource
-	case account == "" && r.ResourceAccount != "":
-		account = r.ResourceAccount
-	case r.Resource == "*":
-		account = r.Principal.account
-	case r.ResourceAccount != "" && r.ResourceAccount != account:
+	}
+	switch {
+	case q.account == "":
+		if r.ResourceAccount == "" && r.Resource != "*" && q.principal.signed() {
+			return NoResourceAccount
+		}
+	case r.ResourceAccount != "" && r.ResourceAccount != q.account:
 		return OtherResourceAccount
 	}
-	if account == "" && r.Principal.signed() {
-		return NoResourceAccount
+	return NoFault
+}
+
+// findAccount reads the account part of the resource; it is false for what is
+// no resource.
+func (q *query) findAccount() bool {
+	if !q.knownAccount {
+		q.account, q.knownAccount = resourceAccount(q.resource)
 	}
-	q.principal, q.action, q.resource, q.context = &r.Principal, r.Action, r.Resource, r.Context
-	q.hash = hash
-	q.applying(e.Boundary != nil)
-	q.sameAccount = account == r.Principal.account
-	q.listBuckets = r.Resource == "*" && strings.EqualFold(r.Action, "s3:ListAllMyBuckets")
-	return e.checkSets(r.Context.Vocabulary())
+	return q.knownAccount
+}
+
+// sameAccount reports whether the resource is of the principal's account. What
+// has no account in its ARN is of the request's ResourceAccount, and "*"
+// without one of the caller's. Source: iam-semantics §4.4; choice C20.
+func (q *query) sameAccount(r *Request) bool {
+	switch {
+	case !q.findAccount():
+		return false
+	case q.account != "":
+		return q.account == q.principal.account
+	case r.ResourceAccount != "":
+		return r.ResourceAccount == q.principal.account
+	}
+	return r.Resource == "*"
 }
 
 // checkSets refuses a set of another kind or vocabulary.
@@ -181,6 +204,28 @@ func actionName(s string) bool {
 	}
 	return colon > 0 && colon < len(s)-1 && len(s) <= maxActionName
 }
+
+// resourceAccount returns the account part of an ARN; ok is false for what is
+// neither an ARN of six parts nor "*".
+func resourceAccount(s string) (account string, ok bool) {
+	if s == "*" {
+		return "", true
+	}
+	rest, ok := strings.CutPrefix(s, "arn:")
+	for range arnColons - 2 { // partition, service, region
+		i := strings.IndexByte(rest, ':')
+		ok = ok && i >= 0
+		rest = rest[i+1:]
+	}
+	i := strings.IndexByte(rest, ':')
+	if !ok || i < 0 {
+		return "", false
+	}
+	return rest[:i], true
+}
+
+// arnColons is how many colons delimit the six parts of an ARN.
+const arnColons = 5
 
 // applying says which sets count for the principal. Source: iam-semantics
 // §4.3; choice C18.
@@ -250,7 +295,7 @@ func explicit(by Authority, s *statement) (Decision, bool) {
 
 // grant decides a request that nothing denies. Source: iam-semantics §4.4 B to
 // E.
-func (e *Evaluator) grant(q *query) Decision {
+func (e *Evaluator) grant(r *Request, q *query) Decision {
 	if q.serviceControl {
 		for _, s := range e.ServiceControl {
 			if s.allowed(q) == nil {
@@ -280,22 +325,22 @@ func (e *Evaluator) grant(q *query) Decision {
 		return Decision{By: ByResource}
 	case Root, User, RoleSession, FederatedUser:
 	}
-	if q.sameAccount && how >= classEveryone {
+	if how >= classEveryone && q.sameAccount(r) {
 		return byResource
 	}
-	if q.own {
+	if e.Boundary != nil || e.Session != nil || q.principal.kind == FederatedUser {
 		if missing := e.limits(q); missing != ByNothing {
 			return Decision{By: missing}
 		}
 	}
-	if q.sameAccount && how == classParent {
+	if how == classParent && q.sameAccount(r) {
 		return byResource
 	}
 	d := e.identity(q)
 	switch {
 	case d.Outcome != Allowed:
 		return d
-	case how == classNone && (!q.sameAccount || needsPolicy(q)):
+	case how == classNone && (!q.sameAccount(r) || needsPolicy(q)):
 		return Decision{By: ByResource}
 	}
 	return d
@@ -305,6 +350,9 @@ func (e *Evaluator) grant(q *query) Decision {
 // allow. A federated user without a session policy has no permissions of its
 // own. Source: iam-semantics §4.3, §4.4.
 func (e *Evaluator) limits(q *query) Authority {
+	if !q.own {
+		return ByNothing
+	}
 	if e.Boundary != nil && e.Boundary.allowed(q) == nil {
 		return ByBoundary
 	}

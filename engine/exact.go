@@ -2,128 +2,94 @@ package engine
 
 import "math/bits"
 
-// exactTable finds the bucket of a plain text. It is an open hash table whose
-// hash is made while the resource's ARN is read, once for all sets.
+// exactText is what is filed under a plain ARN: its statements and the account
+// part, so that a resource found here need not be read.
+type exactText struct {
+	text    string
+	bucket  bucket
+	account string
+}
+
+// exactTable finds plain texts. ARNs are long and differ in a few bytes, mostly
+// the last: it hashes sixteen bytes, and those that tell the texts apart best.
 type exactTable struct {
-	slots   []int32 // 1 + place in entries, 0 for none; a power of two of them
-	entries []exactText
-	// spill holds texts that have too many neighbours, which only somebody who
-	// looks for texts of one hash brings about.
+	texts []exactText
+	slots []int32 // 1 + place in texts, 0 for none; a power of two of them
+	skip  int     // how many bytes follow those that are hashed
+	// spill holds what has too many neighbours in slots.
 	spill map[string]int32
 }
 
-type exactText struct {
-	text   string
-	bucket bucket
-}
-
 // maxProbes bounds the slots that one search looks at.
-const maxProbes = 16
+const maxProbes = 8
 
-func newExactTable(entries []exactText) exactTable {
-	t := exactTable{entries: entries}
-	if len(entries) == 0 {
-		return t
+func newExactTable(texts []exactText) exactTable {
+	var best exactTable
+	if len(texts) == 0 {
+		return best
 	}
-	n := 1 << bits.Len(uint(2*len(entries)))
-	t.slots = make([]int32, n)
-	for i := range entries {
-		hash, _, _ := scanResource(entries[i].text)
-		if !t.put(hash, int32(i)+1) {
-			if t.spill == nil {
-				t.spill = map[string]int32{}
-			}
-			t.spill[entries[i].text] = int32(i)
+	for skip := 0; skip <= 32; skip += 8 {
+		t := exactTable{texts: texts, slots: make([]int32, 1<<bits.Len(uint(2*len(texts)))), skip: skip}
+		for i := range texts {
+			t.put(int32(i))
+		}
+		if skip == 0 || len(t.spill) < len(best.spill) {
+			best = t
+		}
+		if len(best.spill) == 0 {
+			break
 		}
 	}
-	return t
+	return best
 }
 
-func (t *exactTable) put(hash uint64, place int32) bool {
+func (t *exactTable) put(place int32) {
+	text := t.texts[place].text
+	h := t.hash(text)
 	for i := range uint64(maxProbes) {
-		if slot := (hash + i) & uint64(len(t.slots)-1); t.slots[slot] == 0 {
-			t.slots[slot] = place
-			return true
+		if slot := &t.slots[(h+i)&uint64(len(t.slots)-1)]; *slot == 0 {
+			*slot = place + 1
+			return
 		}
 	}
-	return false
+	if t.spill == nil {
+		t.spill = map[string]int32{}
+	}
+	t.spill[text] = place
 }
 
-// find returns the bucket of text, nil if there is none.
-func (t *exactTable) find(text string, hash uint64) *bucket {
-	if len(t.slots) == 0 {
-		return nil
-	}
+// find returns what is filed under text, nil if there is nothing.
+func (t *exactTable) find(text string) *exactText {
+	h := t.hash(text)
 	for i := range uint64(maxProbes) {
-		place := t.slots[(hash+i)&uint64(len(t.slots)-1)]
+		place := t.slots[(h+i)&uint64(len(t.slots)-1)]
 		if place == 0 {
 			return nil
 		}
-		if e := &t.entries[place-1]; e.text == text {
-			return &e.bucket
+		if e := &t.texts[place-1]; e.text == text {
+			return e
 		}
 	}
 	if place, ok := t.spill[text]; ok {
-		return &t.entries[place].bucket
+		return &t.texts[place]
 	}
 	return nil
 }
 
-// word returns the eight bytes of s from i as a number.
-func word(s string, i int) uint64 {
-	w := s[i : i+8]
-	return uint64(w[0]) | uint64(w[1])<<8 | uint64(w[2])<<16 | uint64(w[3])<<24 |
-		uint64(w[4])<<32 | uint64(w[5])<<40 | uint64(w[6])<<48 | uint64(w[7])<<56
-}
+func (t *exactTable) empty() bool { return t.texts == nil }
 
-const (
-	allColons  = 0x3A3A3A3A3A3A3A3A
-	allSlashes = 0x2F2F2F2F2F2F2F2F
-	lowBits    = 0x7F7F7F7F7F7F7F7F
-)
-
-// zeroBytes sets the high bit of each byte of x that is zero, and no other.
-func zeroBytes(x uint64) uint64 { return ^((x&lowBits + lowBits) | x | lowBits) }
-
-// scanResource reads a resource once: its hash, and the account part of an ARN
-// of six parts. ok is false for what is neither such an ARN nor "*".
-func scanResource(s string) (hash uint64, account string, ok bool) {
+// hash mixes the length of s with sixteen of its bytes, or with all of a
+// shorter text.
+func (t *exactTable) hash(s string) uint64 {
 	const multiplier = 0x9E3779B97F4A7C15
-	hash = uint64(len(s))
-	colons, start, end, i := 0, 0, 0, 0
-	for ; i+8 <= len(s); i += 8 {
-		w := word(s, i)
-		hash = (hash ^ w) * multiplier
-		hash ^= hash >> 32
-		if colons >= arnColons {
-			continue
-		}
-		for found := zeroBytes(w ^ allColons); found != 0; found &= found - 1 {
-			switch colons++; colons {
-			case arnColons - 1:
-				start = i + bits.TrailingZeros64(found)/8 + 1
-			case arnColons:
-				end = i + bits.TrailingZeros64(found)/8
-			}
+	var a, b uint64
+	if end := len(s) - t.skip; end >= 16 {
+		a, b = word8(s, end-16), word8(s, end-8)
+	} else {
+		for i := range min(len(s), 16) {
+			a, b = a<<8|b>>56, b<<8|uint64(s[i])
 		}
 	}
-	for ; i < len(s); i++ {
-		hash = (hash ^ uint64(s[i])) * multiplier
-		if s[i] == ':' {
-			switch colons++; colons {
-			case arnColons - 1:
-				start = i + 1
-			case arnColons:
-				end = i
-			}
-		}
-	}
-	hash ^= hash >> 32
-	if colons < arnColons || s[:4] != "arn:" {
-		return hash, "", s == "*"
-	}
-	return hash, s[start:end], true
+	high, low := bits.Mul64(a^multiplier, b^uint64(len(s))<<32^multiplier>>1)
+	return high ^ low
 }
-
-// arnColons is how many colons delimit the six parts of an ARN.
-const arnColons = 5

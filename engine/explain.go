@@ -54,7 +54,7 @@ type StatementReport struct {
 func (e *Evaluator) Explain(r *Request) Explanation {
 	x := Explanation{Decision: e.Decide(r)}
 	var q query
-	if e.query(r, &q) != NoFault || x.Decision.Fault != NoFault {
+	if x.Decision.Fault != NoFault || e.begin(r, &q) != NoFault {
 		return x
 	}
 	e.each(&q, func(by Authority, level int, s *Set) {

@@ -40,12 +40,10 @@ const (
 	exactEntry   = -2 // whoever is found matches
 )
 
-// resource answers for the part under which the candidate was filed.
+// resource answers for the part under which the candidate was filed, which is
+// not exactEntry.
 func (c *candidate) resource(q *query) conditions.Truth {
-	switch c.entry {
-	case exactEntry:
-		return conditions.True
-	case wholeElement:
+	if c.entry == wholeElement {
 		return c.statement.matchesResource(q)
 	}
 	return c.statement.resources.matches(int(c.entry), q)
@@ -132,7 +130,8 @@ func (x *index) file(order []*filed) {
 	for _, f := range order {
 		prefix, whole := f.pattern.Prefix()
 		if whole {
-			exact = append(exact, exactText{prefix, *f.bucket})
+			account, _ := resourceAccount(prefix)
+			exact = append(exact, exactText{prefix, *f.bucket, account})
 			continue
 		}
 		word, count := "", len(order)+1
@@ -184,7 +183,7 @@ func (x *index) fileCrowded(crowded []*filed) {
 
 // empty reports whether no statement is filed.
 func (x *index) empty() bool {
-	return len(x.exact.slots) == 0 && x.always.empty() && len(x.unanchored) == 0 && !x.patterns
+	return x.exact.empty() && x.always.empty() && len(x.unanchored) == 0 && !x.patterns
 }
 
 // bucket holds the statements that share a resource pattern.
@@ -287,8 +286,13 @@ func (x *index) run(s *search) {
 	if !x.always.empty() && x.always.run(s) {
 		return
 	}
-	if b := x.exact.find(s.resource, s.hash); b != nil && b.run(s) {
-		return
+	if !x.exact.empty() {
+		if e := x.exact.find(s.resource); e != nil {
+			s.account, s.knownAccount = e.account, true
+			if e.bucket.run(s) {
+				return
+			}
+		}
 	}
 	for _, b := range x.unanchored {
 		if b.run(s) {
@@ -333,7 +337,10 @@ func (s *search) try(c *candidate) (done bool) {
 	if !c.statement.matchesAction(s.query) {
 		return false
 	}
-	resource := c.resource(s.query)
+	resource := conditions.True
+	if c.entry != exactEntry {
+		resource = c.resource(s.query)
+	}
 	if s.deny {
 		if !c.statement.denies(s.query, resource) {
 			return false

@@ -92,7 +92,7 @@ func (s *statement) matchesResource(q *query) conditions.Truth {
 func (r *resources) matches(i int, q *query) conditions.Truth {
 	p := &r.patterns[i]
 	if q.resource == "*" {
-		if p.String() == "*" || q.listBuckets && allBuckets(p.String()) {
+		if p.String() == "*" || allBuckets(p.String()) && strings.EqualFold(q.action, "s3:ListAllMyBuckets") {
 			return conditions.True
 		}
 		return conditions.False
