@@ -89,7 +89,8 @@ func (c *Context) Set(key string, values ...string) error {
 	if c.vocabulary == nil {
 		return fmt.Errorf("%w %q: the context has no vocabulary", ErrUnknownKey, key)
 	}
-	if id, ok := c.vocabulary.ids[key]; ok {
+	if i := c.vocabulary.names.find(key); i >= 0 {
+		id := c.vocabulary.nameIDs[i]
 		k := &c.vocabulary.keys[id]
 		e, err := c.slot(id)
 		if err != nil {
@@ -167,10 +168,13 @@ func (c *Context) grow() (*entry, error) {
 }
 
 func (c *Context) store(e *entry, id int32, name string, kind Kind, list bool, values []string) error {
-	first := len(c.arena)
-	c.arena = append(c.arena, values...)
 	e.id, e.name = id, name
-	e.values = c.arena[first:len(c.arena):len(c.arena)]
+	if first := len(c.arena); cap(e.values) < len(values) {
+		c.arena = append(c.arena, values...)
+		e.values = c.arena[first:len(c.arena):len(c.arena)]
+	} else {
+		e.values = append(e.values[:0], values...)
+	}
 	e.bad, e.typed = false, nil
 	if list && kind == String || kind == Untyped || len(values) == 0 {
 		return nil

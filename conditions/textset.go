@@ -41,15 +41,18 @@ func textSlot(s string, slots int) int {
 	return int((h*0x9E3779B1)>>16) & (slots - 1)
 }
 
-func (t *textSet) has(s string) bool {
+func (t *textSet) has(s string) bool { return t.find(s) >= 0 }
+
+// find returns the place of s in texts, negative if it is not there.
+func (t *textSet) find(s string) int {
 	if len(t.texts) == 0 {
-		return false
+		return -1
 	}
 	slot := textSlot(s, len(t.starts)-1)
-	for _, text := range t.texts[t.starts[slot]:t.starts[slot+1]] {
-		if text == s {
-			return true
+	for i := int(t.starts[slot]); i < int(t.starts[slot+1]); i++ {
+		if t.texts[i] == s {
+			return i
 		}
 	}
-	return false
+	return -1
 }

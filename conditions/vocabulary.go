@@ -2,6 +2,7 @@ package conditions
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 )
@@ -10,8 +11,12 @@ import (
 // may name. It is immutable and safe for concurrent use. A compiled condition
 // reads only contexts of the vocabulary that compiled it.
 type Vocabulary struct {
-	keys     []Key            // by id; no families
-	ids      map[string]int32 // by registered and by folded name
+	keys []Key            // by id; no families
+	ids  map[string]int32 // by registered and by folded name
+	// names holds the registered spellings and nameIDs their ids: contexts are
+	// filled with these.
+	names    textSet
+	nameIDs  []int32
 	families []keyFamily
 	owned    []string // folded prefixes under which an unknown name is an error
 	custom   map[string]Operator
@@ -56,6 +61,7 @@ func (v *Vocabulary) With(keys []Key, ops ...Operator) (*Vocabulary, error) {
 			return nil, err
 		}
 	}
+	w.nameKeys()
 	w.account = -1
 	if id, ok := w.ids["aws:PrincipalAccount"]; ok {
 		w.account = id
@@ -70,6 +76,22 @@ func (v *Vocabulary) With(keys []Key, ops ...Operator) (*Vocabulary, error) {
 		w.custom[op.Name] = op
 	}
 	return w, nil
+}
+
+// nameKeys builds names from keys.
+func (v *Vocabulary) nameKeys() {
+	if len(v.keys) > math.MaxUint16 {
+		return // more than textSet can file; ids serves
+	}
+	texts := make([]string, len(v.keys))
+	for i := range v.keys {
+		texts[i] = v.keys[i].Name
+	}
+	v.names = newTextSet(texts)
+	v.nameIDs = make([]int32, len(texts))
+	for i, name := range v.names.texts {
+		v.nameIDs[i] = v.ids[name]
+	}
 }
 
 func (v *Vocabulary) add(k Key) error {
