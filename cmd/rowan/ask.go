@@ -118,13 +118,22 @@ func (x *answer) kind() string {
 	return "error"
 }
 
-// fault says on one line what is wrong, and where.
-func (x *answer) fault() string {
+// faults says what is wrong: one line a fault.
+func (x *answer) faults() []string {
 	var faults policy.Errors
 	if errors.As(x.err, &faults) {
-		return strings.ReplaceAll(faults.Error(), "\n", "; ")
+		return faultLines(faults)
 	}
-	return x.err.Err.Error()
+	return []string{plain(x.err.Err.Error())}
+}
+
+// faultLines returns every fault as a line that is safe to print.
+func faultLines(faults policy.Errors) []string {
+	lines := make([]string, len(faults))
+	for i, f := range faults {
+		lines[i] = plain(f.Error())
+	}
+	return lines
 }
 
 // plain makes text of strangers safe to print on one line of a terminal.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/rowan-authz/rowan/bundle"
 	"github.com/rowan-authz/rowan/conditions"
@@ -32,10 +33,19 @@ func loadBundle(dir string, v *conditions.Vocabulary) (*bundle.Bundle, []*bundle
 // unloadable reports why a bundle cannot be loaded.
 func (c *console) unloadable(err error) error {
 	c.raise(exitUnloadable)
-	if errors.As(err, new(policy.Errors)) {
-		_, err = fmt.Fprintln(c.stderr, err)
-		return err
+	if !c.sayFaults(err) {
+		c.say("%v", err)
 	}
-	c.say("%v", err)
 	return nil
+}
+
+// sayFaults reports the faults of documents, which bring their places, and
+// whether err holds any.
+func (c *console) sayFaults(err error) bool {
+	var faults policy.Errors
+	if !errors.As(err, &faults) {
+		return false
+	}
+	_, _ = fmt.Fprintln(c.stderr, strings.Join(faultLines(faults), "\n")) // as with say
+	return true
 }

@@ -56,27 +56,40 @@ func (d *demoCommand) Run(c *console) error {
 
 func (c *console) printDemo(b *bundle.Bundle, suites []*bundle.Suite, r *bundle.Result) error {
 	c.printf("%s\n\n", c.paint(bold, "Who may do what on whose row of the table GameScores"))
-	if err := r.Suites[0].Tests[0].WriteMatrix(c.out, c.color); err != nil {
-		return err
+	if len(r.Suites) > 0 {
+		if err := r.Suites[0].Tests[0].WriteMatrix(c.out, c.color); err != nil {
+			return err
+		}
 	}
 	c.printf("\n✓ allowed   ✗ explicitly denied   · nothing allows it\nalice/bobs is what alice may do on bob's row; the guest is not signed in.\n")
-	for _, s := range suites {
-		for i := range s.Tests[0].Cells {
-			cell := &s.Tests[0].Cells[i]
-			if cell.Identity != demoIdentity || cell.Row != demoRow || cell.Action != demoAction {
-				continue
-			}
-			q, err := cell.Question(s.Now)
-			if err != nil {
-				return err
-			}
-			x := q.Evaluator.Explain(q.Request)
-			c.printf("\n%s\n\n", c.paint(bold, fmt.Sprintf("Why may %s not get the row %s?", cell.Identity, cell.Row)))
-			bundle.RenderExplanation(c.out, q.Request, &x, b.Source, c.color)
-		}
+	if err := c.explainDenial(b, suites); err != nil {
+		return err
 	}
 	c.printf("\n%d questions decided as their test wants. Try it on files of your own:\n\n", r.Passed)
 	c.printf("    rowan demo --write scores\n    rowan test scores\n")
+	return nil
+}
+
+// explainDenial explains the denial that the demo is about.
+func (c *console) explainDenial(b *bundle.Bundle, suites []*bundle.Suite) error {
+	for _, s := range suites {
+		for i := range s.Tests {
+			for j := range s.Tests[i].Cells {
+				cell := &s.Tests[i].Cells[j]
+				if cell.Identity != demoIdentity || cell.Row != demoRow || cell.Action != demoAction {
+					continue
+				}
+				q, err := cell.Question(s.Now)
+				if err != nil {
+					return err
+				}
+				x := q.Evaluator.Explain(q.Request)
+				c.printf("\n%s\n\n", c.paint(bold, fmt.Sprintf("Why may %s not get the row %s?", cell.Identity, cell.Row)))
+				bundle.RenderExplanation(c.out, q.Request, &x, b.Source, c.color)
+				return nil
+			}
+		}
+	}
 	return nil
 }
 

@@ -58,7 +58,7 @@ func (c *console) print(x *answer) error {
 	}
 	var decision, detail string
 	if x.err != nil {
-		decision, detail = x.kind(), fmt.Sprintf("line %d: %s", x.err.Line, plain(x.fault()))
+		decision, detail = x.kind(), fmt.Sprintf("line %d: %s", x.err.Line, strings.Join(x.faults(), "; "))
 	} else {
 		decision, detail = x.explanation.Decision.Outcome.String(), reason(&x.explanation)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/rowan-authz/rowan/bundle"
 )
@@ -72,7 +73,7 @@ func (c *console) explain(file string, x *answer, kept *keptText) {
 	}
 	c.printf("%s%s\n", title, c.verdictOf(x))
 	if x.err != nil {
-		c.printf("└─ %s: %s\n", c.paint(red, x.kind()), plain(x.fault()))
+		c.printf("└─ %s: %s\n", c.paint(red, x.kind()), strings.Join(x.faults(), "\n   "))
 		return
 	}
 	source := func(document string) []byte {

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -44,10 +43,9 @@ func (f *fmtCommand) Run(c *console) error {
 
 func (f *fmtCommand) format(c *console, s source) error {
 	text, doc, err := parse(s)
-	if errors.As(err, new(policy.Errors)) {
+	if c.sayFaults(err) {
 		c.raise(exitUsage)
-		_, err = fmt.Fprintln(c.stderr, err)
-		return err
+		return nil
 	}
 	if err != nil {
 		c.complain(s.name, err)

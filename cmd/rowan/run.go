@@ -114,7 +114,7 @@ func (c *console) raise(n int) { c.status = max(c.status, n) }
 // complain reports what keeps a command from doing its work on one file; the
 // rest goes on.
 func (c *console) complain(file string, err error) {
-	c.say("%s: %v", file, cause(err))
+	c.say("%s", plain(fmt.Sprintf("%s: %v", file, cause(err))))
 	c.raise(exitUsage)
 }
 

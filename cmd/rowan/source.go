@@ -46,7 +46,7 @@ func (c *console) open(path string, yield func(source) bool) bool {
 		defer func() { _ = f.Close() }() // it was only read
 		var stat fs.FileInfo
 		if stat, err = f.Stat(); err == nil && stat.IsDir() {
-			err = errors.New("a directory")
+			err = errors.New("is a directory")
 		}
 	}
 	if err != nil {
