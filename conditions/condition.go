@@ -151,7 +151,8 @@ func (c *Condition) Quantified() bool { return c.form.quantifier != noQuantifier
 
 // Test answers for one request: three-valued, since a key may be
 // indeterminate. A nil context is an empty one. It allocates nothing, custom
-// operators aside. Source: iam-semantics §3.2 to §3.7.
+// operators and values that cannot be read aside. Source: iam-semantics §3.2 to
+// §3.7.
 func (c *Condition) Test(x *Context, action, resource string) Truth {
 	if c.test == nil {
 		t, _ := c.testCustom(x, action, resource)

@@ -65,15 +65,16 @@ func parseEpoch(s string) (instant, bool) {
 
 // parseDay reads YYYY-MM or YYYY-MM-DD; a time of day needs the latter.
 func parseDay(s string, full bool) (seconds int64, ok bool) {
-	if len(s) == len("2006-01") && !full {
-		s += "-01"
-	}
-	if len(s) != len("2006-01-02") || s[4] != '-' || s[7] != '-' {
+	whole := len(s) == len("2006-01-02") && s[7] == '-'
+	if !whole && (full || len(s) != len("2006-01")) || s[4] != '-' {
 		return 0, false
 	}
 	year, ok1 := fixed(s[:4], 9999)
 	month, ok2 := fixed(s[5:7], 12)
-	day, ok3 := fixed(s[8:], 31)
+	day, ok3 := 1, true
+	if whole {
+		day, ok3 = fixed(s[8:], 31)
+	}
 	if !ok1 || !ok2 || !ok3 {
 		return 0, false
 	}
