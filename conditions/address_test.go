@@ -67,7 +67,7 @@ func TestPrefixContains(t *testing.T) {
 		return netip.AddrFrom16(b)
 	}
 	inside := 0
-	for range 20_000 {
+	for range 4_000 {
 		a, of := random(), random()
 		p, err := of.Prefix(r.IntN(of.BitLen() + 1))
 		require.NoError(t, err)
@@ -82,7 +82,7 @@ func TestPrefixContains(t *testing.T) {
 			inside++
 		}
 	}
-	require.Greater(t, inside, 1000)
+	require.Greater(t, inside, 300)
 }
 
 func bit(a netip.Addr, i int) byte { return a.AsSlice()[i/8] >> (7 - i%8) & 1 }

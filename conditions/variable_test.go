@@ -106,6 +106,12 @@ func TestVariableIndeterminate(t *testing.T) {
 			"%s: indeterminate wins over unresolved", operator)
 	}
 	require.Equal(t, conditions.Unknown, test(t, x, "StringNotLike", "s3:prefix", "${aws:username}*"))
+	require.NoError(t, x.Set("dynamodb:LeadingKeys", "a", "b"))
+	require.Equal(t, conditions.Unknown, test(t, x, "ForAllValues:StringEquals", "dynamodb:LeadingKeys", "${aws:username}"))
+	require.Equal(t, conditions.False, test(t, x, "ForAllValues:StringEquals", "dynamodb:LeadingKeys", "${aws:PrincipalTag/no}"))
+	require.Equal(t, conditions.False, test(t, x, "ForAllValues:StringEquals", "dynamodb:LeadingKeys", "${s3:prefix}"))
+	require.NoError(t, x.Set("dynamodb:LeadingKeys", "a", "a"))
+	require.Equal(t, conditions.True, test(t, x, "ForAllValues:StringEquals", "dynamodb:LeadingKeys", "${s3:prefix}"))
 	require.Equal(t, conditions.False, test(t, x, "StringNotEquals", "s3:prefix", "${aws:username}", "a"))
 }
 
