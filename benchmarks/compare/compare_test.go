@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -139,9 +140,16 @@ func TestRun(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(folder, "latest.md"))
 	require.NoError(t, err)
 	require.Equal(t, out.String(), string(text))
-	for _, name := range []string{"latest.json", "decide.svg"} {
-		info, err := os.Stat(filepath.Join(folder, name))
-		require.NoError(t, err)
-		require.Positive(t, info.Size())
+	data, err := os.ReadFile(filepath.Join(folder, "latest.json"))
+	require.NoError(t, err)
+	var report Report
+	require.NoError(t, json.Unmarshal(data, &report))
+	require.NotEmpty(t, report.Goals)
+	goals := 2*8*2*2*2 + 2*2*2*2    // resources, forms, effects, sizes, subjects; and shared patterns
+	peers := 2 * 4 * 2 * (2*10 + 1) // cel has one size
+	require.Equal(t, goals+peers, len(report.Results))
+	for _, r := range report.Results {
+		require.True(t, r.NS > 0 || r.Over > 0, "%+v", r.Key)
 	}
+	require.FileExists(t, filepath.Join(folder, "decide.svg"))
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -18,7 +19,7 @@ type Report struct {
 	Target  string   `json:"timeOfOneMeasurement"`
 	Sizes   []int    `json:"sizes"`
 	Goals   []Goal   `json:"goals"`
-	Results Results  `json:"results"`
+	Results Results  `json:"results,omitempty"`
 }
 
 // Machine is where it was measured.
@@ -73,8 +74,30 @@ func cpuModel() string {
 	return ""
 }
 
+// encode is r as JSON, each result on a line of its own.
+func (r *Report) encode() ([]byte, error) {
+	head := *r
+	head.Results = nil
+	data, err := json.MarshalIndent(head, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	data = append(bytes.TrimSuffix(data, []byte("\n}")), ",\n  \"results\": [\n"...)
+	for i, result := range r.Results {
+		line, err := json.Marshal(result)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			data = append(data, ",\n"...)
+		}
+		data = append(data, line...)
+	}
+	return append(data, "\n]}\n"...), nil
+}
+
 func (r *Report) write(folder, text string) error {
-	data, err := json.MarshalIndent(r, "", "  ")
+	data, err := r.encode()
 	if err != nil {
 		return err
 	}
@@ -82,7 +105,7 @@ func (r *Report) write(folder, text string) error {
 		name    string
 		content []byte
 	}{
-		{"latest.json", append(data, '\n')},
+		{"latest.json", data},
 		{"latest.md", []byte(text)},
 		{"decide.svg", []byte(chart(r.Results, r.Sizes))},
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"slices"
 
 	"github.com/rowan-authz/rowan/benchmarks/internal/subject"
@@ -52,11 +53,11 @@ func (r Results) find(key Key) (Result, bool) {
 // rate fills in the medians and the ratios to the floor.
 func (r Results) rate() {
 	for i := range r {
-		r[i].NS = median(r[i].Rounds)
+		r[i].NS = hundredths(median(r[i].Rounds))
 		floor := r[i].Key
 		floor.Subject = subject.Floor
 		if base, ok := r.find(floor); ok && r[i].Over == 0 {
-			r[i].Ratio = median(quotients(r[i].Rounds, base.Rounds))
+			r[i].Ratio = hundredths(median(quotients(r[i].Rounds, base.Rounds)))
 		}
 	}
 }
@@ -69,6 +70,9 @@ func quotients(a, b []float64) []float64 {
 	}
 	return q
 }
+
+// hundredths is v as it is worth keeping.
+func hundredths(v float64) float64 { return math.Round(v*100) / 100 }
 
 func median(values []float64) float64 {
 	if len(values) == 0 {

@@ -52,7 +52,7 @@ func (r *runner) phase(p phase) (Results, error) {
 	results := make(Results, len(cells))
 	for i, c := range cells {
 		results[i] = c.result
-		results[i].Allocs, results[i].Bytes = median(c.allocs), median(c.bytes)
+		results[i].Allocs, results[i].Bytes = hundredths(median(c.allocs)), hundredths(median(c.bytes))
 	}
 	return results, nil
 }
@@ -142,7 +142,7 @@ func (c *cell) measure() error {
 	if err != nil {
 		return err
 	}
-	c.result.Rounds = append(c.result.Rounds, t.ns)
+	c.result.Rounds = append(c.result.Rounds, hundredths(t.ns))
 	c.allocs, c.bytes = append(c.allocs, t.allocs), append(c.bytes, t.bytes)
 	return nil
 }
