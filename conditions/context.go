@@ -90,8 +90,7 @@ func (c *Context) Set(key string, values ...string) error {
 		return fmt.Errorf("%w %q: the context has no vocabulary", ErrUnknownKey, key)
 	}
 	if i := c.vocabulary.names.find(key); i >= 0 {
-		id := c.vocabulary.nameIDs[i]
-		k := &c.vocabulary.keys[id]
+		id, k := int32(i), &c.vocabulary.keys[i]
 		e, err := c.slot(id)
 		if err != nil {
 			return err

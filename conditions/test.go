@@ -30,7 +30,7 @@ func (values) patterns() []Pattern { return nil }
 type equals struct {
 	values
 	literals textSet
-	index    map[string]struct{} // instead of literals, if there are many
+	index    map[string]struct{} // instead of literals, where a textSet cannot serve
 	with     []Pattern
 }
 
@@ -347,14 +347,12 @@ func (v *Vocabulary) newEquals(texts []string, variables bool, fault func(int, e
 	t := &equals{values: texts}
 	var literals []string
 	literals, t.with = v.plainTexts(texts, variables, fault)
-	switch {
-	case len(literals) > maxTextSet:
+	var ok bool
+	if t.literals, ok = newTextSet(literals); !ok {
 		t.index = make(map[string]struct{}, len(literals))
 		for _, s := range literals {
 			t.index[s] = struct{}{}
 		}
-	case len(literals) > 0:
-		t.literals = newTextSet(literals)
 	}
 	return t
 }

@@ -2,7 +2,6 @@ package conditions
 
 import (
 	"fmt"
-	"math"
 	"strings"
 	"sync"
 )
@@ -13,10 +12,9 @@ import (
 type Vocabulary struct {
 	keys []Key            // by id; no families
 	ids  map[string]int32 // by registered and by folded name
-	// names holds the registered spellings and nameIDs their ids: contexts are
+	// names holds the registered spellings in the order of keys: contexts are
 	// filled with these.
 	names    textSet
-	nameIDs  []int32
 	families []keyFamily
 	owned    []string // folded prefixes under which an unknown name is an error
 	custom   map[string]Operator
@@ -78,20 +76,13 @@ func (v *Vocabulary) With(keys []Key, ops ...Operator) (*Vocabulary, error) {
 	return w, nil
 }
 
-// nameKeys builds names from keys.
+// nameKeys builds names from keys. If it cannot, resolve serves alone.
 func (v *Vocabulary) nameKeys() {
-	if len(v.keys) > math.MaxUint16 {
-		return // more than textSet can file; ids serves
-	}
 	texts := make([]string, len(v.keys))
 	for i := range v.keys {
 		texts[i] = v.keys[i].Name
 	}
-	v.names = newTextSet(texts)
-	v.nameIDs = make([]int32, len(texts))
-	for i, name := range v.names.texts {
-		v.nameIDs[i] = v.ids[name]
-	}
+	v.names, _ = newTextSet(texts)
 }
 
 func (v *Vocabulary) add(k Key) error {
