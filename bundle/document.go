@@ -20,7 +20,9 @@ type document struct {
 	// file.
 	path string
 	kind policy.Kind
-	size int // characters without white space, of a document within YAML
+	// number tells the documents of a bundle apart.
+	number int
+	size   int // characters without white space, of a document within YAML
 }
 
 // validate notes the faults that d has as a policy of the kind.

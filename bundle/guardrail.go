@@ -2,7 +2,6 @@ package bundle
 
 import (
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/rowan-authz/rowan/policy"
@@ -38,13 +37,13 @@ func (l *loader) guardrail(s source) {
 // levels refuses folders that say nothing. Git does not keep an empty folder:
 // a level that denies everything here would be gone in the next clone.
 func (l *loader) levels() {
-	numbers := map[string]string{}
+	numbers, full := map[string]string{}, l.full()
 	for _, dir := range l.dirs {
 		parts := strings.Split(dir, "/")
 		if parts[0] != "guardrails" || len(parts) < 2 {
 			continue
 		}
-		if !l.holds(dir) {
+		if !full[dir] {
 			l.faults.file(l.file(dir), "an empty folder: a level needs a policy, say FullAWSAccess, and without levels leave the folder out")
 		}
 		if len(parts) < 3 || len(parts[2]) < 2 {
@@ -58,12 +57,18 @@ func (l *loader) levels() {
 	}
 }
 
-// holds reports whether a folder has something in it, be it refused.
-func (l *loader) holds(dir string) bool {
-	within := func(p string) bool { return strings.HasPrefix(p, dir+"/") }
-	return slices.ContainsFunc(l.bundle.sources, func(s source) bool { return within(s.path) }) ||
-		slices.ContainsFunc(l.dirs, within) ||
-		slices.ContainsFunc(l.faults.all, func(e *policy.Error) bool {
-			return strings.HasPrefix(e.Name, l.file(dir)+"/")
-		})
+// full returns the folders that have something in them, be it refused.
+func (l *loader) full() map[string]bool {
+	out := map[string]bool{}
+	for _, s := range l.bundle.sources {
+		out[path.Dir(s.path)] = true
+	}
+	for _, dir := range l.dirs {
+		out[path.Dir(dir)] = true
+	}
+	prefix := l.file("x")
+	for _, e := range l.faults.all {
+		out[path.Dir(strings.TrimPrefix(e.Name, prefix[:len(prefix)-1]))] = true
+	}
+	return out
 }

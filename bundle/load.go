@@ -29,6 +29,7 @@ func Load(fsys fs.FS, name string, v *conditions.Vocabulary) (*Bundle, error) {
 		managed: map[string]*document{},
 		used:    map[use]bool{},
 		sets:    map[string]*engine.Set{},
+		taken:   map[string]string{},
 	}
 	if err := l.collect(fsys); err != nil {
 		return nil, fmt.Errorf("%s: %w", cmpName(name), err)
@@ -65,6 +66,17 @@ type loader struct {
 	// references are checked once every file was read.
 	references []func()
 	sets       map[string]*engine.Set // by kind and documents
+	taken      map[string]string      // what only one file may say, and which says it
+}
+
+// claim notes that a file says what only one may; it returns the file that
+// said it before, if one did.
+func (l *loader) claim(what, file string) (other string, taken bool) {
+	other, taken = l.taken[what]
+	if !taken {
+		l.taken[what] = file
+	}
+	return other, taken
 }
 
 // use is a document in a place where it must be a policy of a kind.
@@ -194,6 +206,7 @@ func (l *loader) compile() (err error) {
 			continue
 		}
 		seen[u.doc] = true
+		u.doc.number = len(b.documents)
 		b.documents = append(b.documents, u.doc)
 		for i := range u.doc.Statements {
 			b.names[place{u.doc.Document.Name, u.doc.Statements[i].Pos}] = u.doc.name
@@ -248,12 +261,14 @@ func compareDocuments(a, b *document) int {
 
 // set compiles documents, or returns the set compiled before from the same.
 func (l *loader) set(kind policy.Kind, docs ...*document) (*engine.Set, error) {
-	key := kind.String()
+	var b strings.Builder
+	b.WriteString(kind.String())
 	parsed := make([]*policy.Document, len(docs))
 	for i, d := range docs {
-		key += fmt.Sprintf("\x00%p", d)
+		fmt.Fprintf(&b, " %d", d.number)
 		parsed[i] = d.Document
 	}
+	key := b.String()
 	if s, ok := l.sets[key]; ok {
 		return s, nil
 	}

@@ -153,17 +153,26 @@ func (n node) name() string {
 	return s
 }
 
+// maxNames is how long a list of names may be.
+const maxNames = 10_000
+
 // names reads a list of names, each once.
 func (n node) names() []string {
 	var out []string
+	seen := map[string]bool{}
 	n.list(func(x node) {
 		s := x.name()
-		if slices.Contains(out, s) {
+		switch {
+		case seen[s]:
 			x.fault("%q stands twice", short(s))
-		} else if s != "" {
+		case s != "":
 			out = append(out, s)
+			seen[s] = true
 		}
 	})
+	if len(out) > maxNames {
+		n.fault("more than %d names", maxNames)
+	}
 	return out
 }
 

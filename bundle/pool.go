@@ -132,7 +132,7 @@ func (l *loader) identityPool(name string, n node) *IdentityPool {
 		switch member {
 		case "id":
 			p.ID = x.poolID()
-			l.later(func() { l.uniquePool(p, x) })
+			l.later(func() { l.uniquePool(name, p.ID, x) })
 		case "authenticated":
 			p.Authenticated = l.roleName(x)
 		case "unauthenticated":
@@ -164,14 +164,9 @@ func (l *loader) identityPool(name string, n node) *IdentityPool {
 }
 
 // uniquePool refuses an id that another pool has.
-func (l *loader) uniquePool(p *IdentityPool, n node) {
-	for _, other := range l.bundle.IdentityPools {
-		if other == p {
-			return
-		}
-		if other.ID == p.ID {
-			n.fault("pools/%s.yaml has the same id", other.Name)
-		}
+func (l *loader) uniquePool(name, id string, n node) {
+	if other, taken := l.claim("pool "+id, name); taken && id != "" {
+		n.fault("pools/%s.yaml has the same id", other)
 	}
 }
 

@@ -92,13 +92,8 @@ func (l *loader) ownedBy(r *Resource, arn, account node) {
 	case own != "" && own != r.Account:
 		account.fault("%s is not the account of the arn, %s", short(r.Account), short(own))
 	}
-	for _, other := range l.bundle.Resources {
-		if other == r {
-			return
-		}
-		if other.ARN == r.ARN {
-			arn.fault("resources/%s.yaml has the same arn", other.Name)
-		}
+	if other, taken := l.claim("arn "+r.ARN, r.Name); taken {
+		arn.fault("resources/%s.yaml has the same arn", other)
 	}
 }
 

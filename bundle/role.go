@@ -47,20 +47,19 @@ func (l *loader) role(name string, n node) *Role {
 // attach notes the managed policies of a role. They stand before the inline
 // ones.
 func (l *loader) attach(r *Role, n node) {
+	seen := map[string]bool{}
 	n.list(func(x node) {
 		name := x.name()
-		if name == "" {
+		switch {
+		case name == "":
+			return
+		case seen[name]:
+			x.fault("%q stands twice", short(name))
 			return
 		}
+		seen[name] = true
 		l.later(func() {
-			d := l.named(x, name, policy.Identity)
-			for _, other := range r.policies {
-				if other == d && d != nil {
-					x.fault("%q stands twice", short(name))
-					return
-				}
-			}
-			if d != nil {
+			if d := l.named(x, name, policy.Identity); d != nil {
 				r.policies = append(r.policies, d)
 			}
 		})

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/rowan-authz/rowan/conditions"
 )
 
 // setting is a context key of a cell.
@@ -187,5 +189,8 @@ func (n node) settings(v keyFinder) []setting {
 		}
 		out = append(out, s)
 	})
+	if len(out) > conditions.MaxContextKeys {
+		n.fault("more than %d context keys", conditions.MaxContextKeys)
+	}
 	return out
 }

@@ -51,7 +51,8 @@ type Cell struct {
 	bundle   *Bundle
 	identity *identity
 	owner    string
-	settings []setting
+	settings []setting // of the row and the action
+	context  []setting // of the test
 }
 
 // Want is the answer that a cell must get.
@@ -83,7 +84,10 @@ func (b *Bundle) Suites() ([]*Suite, error) {
 		}
 		file := path.Join(b.Name, s.path)
 		if root, ok := parseYAML(file, s.text, f); ok {
-			r := &suiteReader{bundle: b, suite: &Suite{File: file}, root: root}
+			r := &suiteReader{
+				bundle: b, suite: &Suite{File: file}, root: root,
+				identities: map[string]*identity{}, rows: map[string]*tableRows{},
+			}
 			r.read()
 			out = append(out, r.suite)
 		}
@@ -96,8 +100,8 @@ type suiteReader struct {
 	bundle     *Bundle
 	suite      *Suite
 	root       node
-	identities []*identity
-	rows       []tableRows
+	identities map[string]*identity
+	rows       map[string]*tableRows
 	cells      int
 }
 
@@ -105,6 +109,7 @@ type suiteReader struct {
 type tableRows struct {
 	table *Table
 	rows  []*row
+	named map[string]*row
 }
 
 const suiteFields = "suite, options, identities, rows or tests"
@@ -125,7 +130,7 @@ func (s *suiteReader) read() {
 		case "identities":
 			x.named(true, func(name string, x node) {
 				x.separable("an identity", name)
-				s.identities = append(s.identities, s.identity(name, x))
+				s.identities[name] = s.identity(name, x)
 			})
 		case "rows":
 			x.named(true, s.tableRows)
@@ -145,11 +150,13 @@ func (s *suiteReader) read() {
 		tests.fault("want a list of tests, have %s", tests.kind())
 		return
 	}
+	names := map[string]bool{}
 	tests.list(func(x node) {
 		t := s.test(x)
-		if slices.ContainsFunc(s.suite.Tests, func(o Test) bool { return o.Name == t.Name && t.Name != "" }) {
+		if names[t.Name] && t.Name != "" {
 			x.fault("two tests are called %q", short(t.Name))
 		}
+		names[t.Name] = true
 		s.suite.Tests = append(s.suite.Tests, t)
 	})
 }
@@ -182,33 +189,15 @@ func (s *suiteReader) tableRows(name string, n node) {
 		n.fault("no tables/%s.yaml", short(name))
 		return
 	}
-	out := tableRows{table: t}
+	out := &tableRows{table: t, named: map[string]*row{}}
 	n.named(true, func(name string, x node) {
 		x.separable("a row", name)
 		if strings.Contains(name, ".") {
 			x.fault("a row has no dot in its name: expect is by IDENTITY/TABLE.ROW")
 		}
-		out.rows = append(out.rows, x.row(name))
+		out.named[name] = x.row(name)
 	})
-	s.rows = append(s.rows, out)
-}
-
-func (s *suiteReader) table(name string) *tableRows {
-	for i := range s.rows {
-		if s.rows[i].table.Name == name {
-			return &s.rows[i]
-		}
-	}
-	return nil
-}
-
-func (t *tableRows) row(name string) *row {
-	for _, r := range t.rows {
-		if r.name == name {
-			return r
-		}
-	}
-	return nil
+	s.rows[name] = out
 }
 
 // testReader holds the members of a test until all are read.
@@ -268,27 +257,27 @@ func (s *suiteReader) test(n node) Test {
 
 func (t *testReader) as(n node) {
 	for _, name := range n.names() {
-		i := slices.IndexFunc(t.suiteReader.identities, func(x *identity) bool { return x.name == name })
-		if i < 0 {
+		x, ok := t.suiteReader.identities[name]
+		if !ok {
 			n.fault("no identity %q in this suite", short(name))
 			continue
 		}
-		t.identities = append(t.identities, t.suiteReader.identities[i])
+		t.identities = append(t.identities, x)
 	}
 }
 
 // onTables reads {TABLE: [ROW]}.
 func (t *testReader) onTables(n node) {
 	n.named(true, func(name string, x node) {
-		all := t.table(name)
-		if all == nil {
+		all, ok := t.rows[name]
+		if !ok {
 			x.fault("no rows of a table %q in this suite", short(name))
 			return
 		}
 		chosen := tableRows{table: all.table}
 		for _, row := range x.names() {
-			r := all.row(row)
-			if r == nil {
+			r, ok := all.named[row]
+			if !ok {
 				x.fault("no row %q of the table %q in this suite", short(row), name)
 				continue
 			}
@@ -313,32 +302,51 @@ func (t *testReader) actionNames(n node) []string {
 	return names
 }
 
+// question is a row and an action of a matrix, the same for every identity.
+type question struct {
+	table    *Table
+	row      *row
+	action   string
+	settings []setting
+}
+
+// questions makes those of a matrix, row by row.
+func (t *testReader) questions() []question {
+	var out []question
+	for _, on := range t.on {
+		for _, r := range on.rows {
+			for _, action := range t.actions {
+				if a, ok := findRowAction(action); ok {
+					out = append(out, question{on.table, r, action, a.settings(r, on.table.PartitionKey, on.table.SortKey, false)})
+				}
+			}
+		}
+	}
+	return out
+}
+
 // matrix makes a cell of every identity, row and action.
 func (t *testReader) matrix() {
 	e := t.newExpectation()
+	questions := t.questions()
 	for _, id := range t.identities {
-		for _, on := range t.on {
-			for _, r := range on.rows {
-				key := id.name + "/" + r.name
-				if len(t.on) > 1 {
-					key = id.name + "/" + on.table.Name + "." + r.name
-				}
-				e.add(key)
-				for _, action := range t.actions {
-					a, ok := findRowAction(action)
-					if !ok || t.full() {
-						continue
-					}
-					want, line := e.want(key, action)
-					t.test.Cells = append(t.test.Cells, Cell{
-						Name:     key + " " + action,
-						Identity: id.name, Table: on.table.Name, Row: r.name,
-						Action: action, Resource: on.table.ARN, Want: want, File: t.suite.File, Line: line,
-						bundle: t.bundle, identity: id, owner: t.bundle.Account,
-						settings: append(a.settings(r, on.table.PartitionKey, on.table.SortKey, false), t.context...),
-					})
-				}
+		for i := range questions {
+			if t.full() {
+				break
 			}
+			q := &questions[i]
+			key := id.name + "/" + q.row.name
+			if len(t.on) > 1 {
+				key = id.name + "/" + q.table.Name + "." + q.row.name
+			}
+			e.add(key)
+			want, line := e.want(key, q.action)
+			t.test.Cells = append(t.test.Cells, Cell{
+				Name:     key + " " + q.action,
+				Identity: id.name, Table: q.table.Name, Row: q.row.name,
+				Action: q.action, Resource: q.table.ARN, Want: want, File: t.suite.File, Line: line,
+				bundle: t.bundle, identity: id, owner: t.bundle.Account, settings: q.settings, context: t.context,
+			})
 		}
 	}
 	e.finish()
@@ -397,7 +405,7 @@ func (t *testReader) single() {
 	}
 	t.rowless(&q)
 	t.owned(&q, &cell)
-	cell.settings = append(cell.settings, t.context...)
+	cell.context = t.context
 	for _, id := range t.identities {
 		if t.full() {
 			break
@@ -452,8 +460,8 @@ func (t *testReader) tableRequest(q *requestReader, c *Cell) {
 	}
 	var asked *row
 	if q.row != "" {
-		if rows := t.table(q.table); rows != nil {
-			asked = rows.row(q.row)
+		if rows := t.rows[q.table]; rows != nil {
+			asked = rows.named[q.row]
 		}
 		switch {
 		case asked == nil:
@@ -521,7 +529,7 @@ func (c *Cell) Question(now time.Time) (*Question, error) {
 		{key: "aws:EpochTime", values: []string{strconv.FormatInt(now.Unix(), 10)}},
 		{key: "aws:TokenIssueTime", values: []string{clock}},
 		{key: "aws:ResourceAccount", values: []string{c.owner}},
-	}, c.identity.settings, c.settings)
+	}, c.identity.settings, c.settings, c.context)
 	for _, s := range all {
 		if err := s.apply(x); err != nil {
 			return nil, err

@@ -92,13 +92,8 @@ func (l *loader) table(name string, n node) *Table {
 	l.later(func() {
 		b := l.bundle
 		t.ARN = "arn:" + b.Partition + ":dynamodb:" + b.Region + ":" + b.Account + ":table/" + t.Table
-		for _, other := range b.Tables {
-			if other == t {
-				return
-			}
-			if other.Table == t.Table {
-				place.fault("tables/%s.yaml describes the same table", other.Name)
-			}
+		if other, taken := l.claim("table "+t.Table, name); taken {
+			place.fault("tables/%s.yaml describes the same table", other)
 		}
 	})
 	return t

@@ -1,9 +1,6 @@
 package bundle
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // UserPool is the userPool of pools/NAME.yaml: a directory of users. The users
 // live in a store, not in the bundle.
@@ -43,6 +40,12 @@ type UserPoolGroup struct {
 	Precedence int
 }
 
+// Limits of a user pool. Source: Amazon Cognito Developer Guide, "Quotas".
+const (
+	maxClients = 1000
+	maxGroups  = 10000
+)
+
 // signInFlows are the flows that a client may use. Source: identity-protocol
 // §2.1.
 var signInFlows = []string{"USER_SRP_AUTH", "USER_PASSWORD_AUTH", "REFRESH_TOKEN_AUTH", "ADMIN_USER_PASSWORD_AUTH"}
@@ -53,7 +56,7 @@ func (l *loader) userPool(name string, n node) *UserPool {
 		switch member {
 		case "id":
 			p.ID = x.userPoolID()
-			l.later(func() { l.uniqueUserPool(p, x) })
+			l.later(func() { l.uniquePool(name, p.ID, x) })
 		case "mfa":
 			p.MFA = x.choice("off", "optional", "on")
 		case "signUp":
@@ -70,23 +73,17 @@ func (l *loader) userPool(name string, n node) *UserPool {
 		return true
 	})
 	n.need("id", "clients")
-	for i, c := range p.Clients {
-		if slices.ContainsFunc(p.Clients[:i], func(d UserPoolClient) bool { return c.ID != "" && d.ID == c.ID }) {
+	if len(p.Clients) > maxClients || len(p.Groups) > maxGroups {
+		n.fault("more than %d clients or %d groups", maxClients, maxGroups)
+	}
+	ids := map[string]bool{}
+	for _, c := range p.Clients {
+		if ids[c.ID] && c.ID != "" {
 			n.fault("two clients with the id %q", short(c.ID))
 		}
+		ids[c.ID] = true
 	}
 	return p
-}
-
-func (l *loader) uniqueUserPool(p *UserPool, n node) {
-	for _, other := range l.bundle.UserPools {
-		if other == p {
-			return
-		}
-		if other.ID == p.ID {
-			n.fault("pools/%s.yaml has the same id", other.Name)
-		}
-	}
 }
 
 func (n node) userPoolID() string {

@@ -22,8 +22,31 @@ const maxYAMLDepth = policy.MaxDepth + 8
 type yamlFile struct {
 	name   string
 	lines  [][]byte // of the source, without their ends
+	marks  [][]int  // of lines with longer characters: see mark
 	faults *faults
 	broken bool // its tree has a fault that makes reading on worthless
+}
+
+// markEvery is how many code points stand between the marks of a line.
+const markEvery = 64
+
+// mark notes where every so many code points of a line begin, so that a column
+// is found without reading a long line from its start.
+func mark(line []byte) []int {
+	var marks []int
+	ascii := true
+	for i, at := 0, 0; at < len(line); i++ {
+		if i%markEvery == 0 {
+			marks = append(marks, at)
+		}
+		_, size := utf8.DecodeRune(line[at:])
+		ascii = ascii && size == 1
+		at += size
+	}
+	if ascii {
+		return nil
+	}
+	return marks
 }
 
 // parseYAML reads the one document of a file. ok is false if it cannot be
@@ -60,9 +83,10 @@ func parseYAML(name string, src []byte, f *faults) (root node, ok bool) {
 // policy do.
 func (y *yamlFile) split(src []byte) (fault string) {
 	y.lines = bytes.Split(src, []byte("\n"))
+	y.marks = make([][]int, len(y.lines))
 	for i, line := range y.lines {
 		line = bytes.TrimSuffix(line, []byte("\r"))
-		y.lines[i] = line
+		y.lines[i], y.marks[i] = line, mark(line)
 		for at := 0; at < len(line) && fault == ""; {
 			r, n := utf8.DecodeRune(line[at:])
 			switch {
@@ -111,10 +135,11 @@ func (y *yamlFile) at(n *yaml.Node) policy.Position {
 	if n.Line < 1 || n.Line > len(y.lines) {
 		return policy.Position{Line: uint32(len(y.lines)), Column: 1}
 	}
-	line := y.lines[n.Line-1]
-	at := 0
-	for range n.Column - 1 {
-		if at < len(line) {
+	line, marks := y.lines[n.Line-1], y.marks[n.Line-1]
+	at := min(max(n.Column-1, 0), len(line))
+	if k := (n.Column - 1) / markEvery; k >= 0 && k < len(marks) {
+		at = marks[k]
+		for range (n.Column - 1) % markEvery {
 			_, size := utf8.DecodeRune(line[at:])
 			at += size
 		}
