@@ -141,7 +141,7 @@ func parseOperator(name string) (form, error) {
 	rest, f.ifExists = strings.CutSuffix(rest, "IfExists")
 	var ok bool
 	if f.base, ok = operators[rest]; !ok {
-		return form{}, fmt.Errorf("%w %q%s", ErrUnknownOperator, name, suggestOperator(name))
+		return form{}, fmt.Errorf("%w %.100q%s", ErrUnknownOperator, name, suggestOperator(name))
 	}
 	if f.family == familyNull && (f.ifExists || f.quantifier != noQuantifier) {
 		return form{}, fmt.Errorf("%w: Null takes neither a quantifier nor IfExists: %q", ErrOperator, name)
@@ -151,10 +151,10 @@ func parseOperator(name string) (form, error) {
 
 // suggestOperator names a base operator that differs little from name.
 func suggestOperator(name string) string {
-	name = name[strings.LastIndexByte(name, ':')+1:]
+	name = strings.ToLower(name[strings.LastIndexByte(name, ':')+1:])
 	best, found := 4, ""
 	for op := range operators {
-		d := editDistance(strings.ToLower(name), strings.ToLower(op), best+1)
+		d := editDistance(name, strings.ToLower(op), best+1)
 		if d < best || d == best && op < found {
 			best, found = d, op
 		}
