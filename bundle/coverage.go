@@ -92,7 +92,7 @@ func newCoverage(b *Bundle) *Coverage {
 		}
 		for i := range d.Statements {
 			s := &d.Statements[i]
-			ref := engine.StatementRef{Document: d.Document.Name, Index: s.Index, Sid: s.Sid.Value, Pos: s.Pos}
+			ref := engine.StatementRef{Document: d.Name, Index: s.Index, Sid: s.Sid.Value, Pos: s.Pos}
 			c.places[place{ref.Document, ref.Pos}] = len(c.Statements)
 			c.Statements = append(c.Statements, StatementCoverage{
 				Name: b.StatementName(ref), File: ref.Document, Line: int(s.Pos.Line), Effect: s.Effect,

@@ -67,8 +67,7 @@ func (r *renderer) line(n *yaml.Node, token string) {
 }
 
 func (r *renderer) node(n *yaml.Node) {
-	switch n.Kind {
-	case yaml.MappingNode:
+	if n.Kind == yaml.MappingNode {
 		r.line(n, "{")
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			if i > 0 {
@@ -80,7 +79,9 @@ func (r *renderer) node(n *yaml.Node) {
 			r.node(n.Content[i+1])
 		}
 		r.line(n, "}")
-	case yaml.SequenceNode:
+		return
+	}
+	if n.Kind == yaml.SequenceNode {
 		r.line(n, "[")
 		for i, c := range n.Content {
 			if i > 0 {
@@ -89,16 +90,16 @@ func (r *renderer) node(n *yaml.Node) {
 			r.node(c)
 		}
 		r.line(n, "]")
-	default:
-		// Source text, whatever YAML takes it for: 2012-10-17 is no date,
-		// 012345678901 no octal number. Nothing at all stays nothing, which
-		// the policy reader refuses.
-		if (node{Node: n}).null() {
-			r.line(n, "null")
-			return
-		}
-		r.line(n, quote(n.Value))
+		return
 	}
+	// Source text, whatever YAML takes it for: 2012-10-17 is no date,
+	// 012345678901 no octal number. Nothing at all stays nothing, which the
+	// policy reader refuses.
+	if (node{Node: n}).null() {
+		r.line(n, "null")
+		return
+	}
+	r.line(n, quote(n.Value))
 }
 
 // quote writes a JSON string; unlike json.Marshal it leaves <, > and & alone,

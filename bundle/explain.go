@@ -45,7 +45,7 @@ func statementName(s engine.StatementRef) string {
 	return fmt.Sprintf("statement %d", s.Index)
 }
 
-func (e *explainer) printf(format string, args ...any) { fmt.Fprintf(e, format, args...) }
+func (e *explainer) printf(format string, args ...any) { fmt.Fprintf(&e.Builder, format, args...) }
 
 // branch writes a line of the tree and returns the indent of what is below.
 func (e *explainer) branch(indent, text string, last bool) string {
@@ -223,8 +223,6 @@ func (e *explainer) excerpt(indent string, s *engine.StatementReport, parts []pa
 // part is a part of a statement as the tree shows it.
 type part struct {
 	truth conditions.Truth
-	// applies says that truth is what lets the statement apply.
-	applies bool
 	// find is what names the part in the source: outer first.
 	find []string
 	text string

@@ -68,7 +68,7 @@ func (l *loader) collect(fsys fs.FS) error {
 			return nil
 		}
 		text, err := readFile(fsys, p)
-		var big *tooLarge
+		var big *contentError
 		switch {
 		case errors.As(err, &big):
 			l.faults.file(l.file(p), "%v", err)
@@ -169,11 +169,11 @@ func levelName(s string) bool {
 	return len(s) > 3 && s[0] >= '0' && s[0] <= '9' && s[1] >= '0' && s[1] <= '9' && s[2] == '-' && iamName(s)
 }
 
-// tooLarge is what readFile says of a file over the limit, or one that is not
+// contentError is what readFile says of a file over the limit, or one that is not
 // what the folder said.
-type tooLarge struct{ what string }
+type contentError struct{ what string }
 
-func (e *tooLarge) Error() string { return e.what }
+func (e *contentError) Error() string { return e.what }
 
 // readFile reads a regular file of bounded size.
 func readFile(fsys fs.FS, p string) (text []byte, err error) {
@@ -188,11 +188,11 @@ func readFile(fsys fs.FS, p string) (text []byte, err error) {
 	}
 	// The folder may have changed since it was read.
 	if !st.Mode().IsRegular() {
-		return nil, &tooLarge{"no regular file"}
+		return nil, &contentError{"no regular file"}
 	}
 	text, err = io.ReadAll(io.LimitReader(f, MaxFileBytes+1))
 	if err == nil && len(text) > MaxFileBytes {
-		return nil, &tooLarge{fmt.Sprintf("larger than %d bytes", MaxFileBytes)}
+		return nil, &contentError{fmt.Sprintf("larger than %d bytes", MaxFileBytes)}
 	}
 	return text, err
 }

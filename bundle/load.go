@@ -209,7 +209,7 @@ func (l *loader) compile() (err error) {
 		u.doc.number = len(b.documents)
 		b.documents = append(b.documents, u.doc)
 		for i := range u.doc.Statements {
-			b.names[place{u.doc.Document.Name, u.doc.Statements[i].Pos}] = u.doc.name
+			b.names[place{u.doc.Name, u.doc.Statements[i].Pos}] = u.doc.name
 		}
 	}
 	slices.SortStableFunc(b.documents, compareDocuments)
@@ -249,7 +249,7 @@ func (l *loader) compile() (err error) {
 }
 
 func compareDocuments(a, b *document) int {
-	if c := strings.Compare(a.Document.Name, b.Document.Name); c != 0 {
+	if c := strings.Compare(a.Name, b.Name); c != 0 {
 		return c
 	}
 	p, q := a.Statements[0].Pos, b.Statements[0].Pos

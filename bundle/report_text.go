@@ -29,7 +29,7 @@ type textReport struct {
 }
 
 func (t *textReport) suite(s *SuiteResult) {
-	fmt.Fprintf(t, "%s %s\n", t.bold(harmless(s.Name)), t.faint(harmless(s.File)))
+	fmt.Fprintf(&t.Builder, "%s %s\n", t.bold(harmless(s.Name)), t.faint(harmless(s.File)))
 	for i := range s.Tests {
 		x := &s.Tests[i]
 		elbow, below := "├─ ", "│  "
@@ -40,7 +40,7 @@ func (t *textReport) suite(s *SuiteResult) {
 		if x.Failed > 0 {
 			count = fmt.Sprintf("%d of %d failed", x.Failed, x.Passed+x.Failed)
 		}
-		fmt.Fprintf(t, "%s%s %s %s\n", elbow, t.mark(x.Failed == 0), harmless(x.Name), t.faint("("+count+")"))
+		fmt.Fprintf(&t.Builder, "%s%s %s %s\n", elbow, t.mark(x.Failed == 0), harmless(x.Name), t.faint("("+count+")"))
 		for j := range x.Cells {
 			if c := &x.Cells[j]; !c.Pass {
 				t.indented(below, c.failure(bool(t.paint)))
@@ -67,11 +67,11 @@ func (t *textReport) total(r *Result) {
 	}
 	switch {
 	case all == 0:
-		fmt.Fprintf(t, "%s\n", t.bad("no cell ran"))
+		fmt.Fprintf(&t.Builder, "%s\n", t.bad("no cell ran"))
 	case r.Failed == 0:
-		fmt.Fprintf(t, "%s\n", t.good(fmt.Sprintf("%d %s passed", all, cells)))
+		fmt.Fprintf(&t.Builder, "%s\n", t.good(fmt.Sprintf("%d %s passed", all, cells)))
 	default:
-		fmt.Fprintf(t, "%s\n", t.bad(fmt.Sprintf("%d of %d %s failed", r.Failed, all, cells)))
+		fmt.Fprintf(&t.Builder, "%s\n", t.bad(fmt.Sprintf("%d of %d %s failed", r.Failed, all, cells)))
 	}
 }
 
@@ -116,7 +116,7 @@ func (r *CellResult) sourceLine() string {
 // coverage lists what no cell met.
 func (t *textReport) coverage(c *Coverage) {
 	covered, total := c.Count()
-	fmt.Fprintf(t, "%s %.1f %%, %d of %d\n", t.bold("coverage"), c.Percent(), covered, total)
+	fmt.Fprintf(&t.Builder, "%s %.1f %%, %d of %d\n", t.bold("coverage"), c.Percent(), covered, total)
 	rows := [][3]string{}
 	for i := range c.Statements {
 		s := &c.Statements[i]
@@ -139,7 +139,7 @@ func (t *textReport) coverage(c *Coverage) {
 		}
 	}
 	for _, row := range rows {
-		fmt.Fprintf(t, "  %-13s  %s  %s\n", row[0], harmless(row[1]), t.faint(harmless(row[2])))
+		fmt.Fprintf(&t.Builder, "  %-13s  %s  %s\n", row[0], harmless(row[1]), t.faint(harmless(row[2])))
 	}
 	t.WriteByte('\n')
 }
