@@ -87,6 +87,8 @@ func suites(t *testing.T, b *bundle.Bundle) []*bundle.Suite {
 	return s
 }
 
+var vocabulary = conditions.AWS()
+
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 // lines wants an error of exactly these lines.
