@@ -75,8 +75,7 @@ func (t *textSet) slot(s string) uint64 {
 	case n > 0:
 		a, b = uint64(s[0])|uint64(s[n/2])<<8, uint64(s[n-1])
 	}
-	a ^= uint64(len(s)) << 56
-	return (a*0x9E3779B97F4A7C15 ^ bits.RotateLeft64(b*0xC2B2AE3D27D4EB4F, 29)) * t.seed >> t.shift
+	return (a ^ bits.RotateLeft64(b, 29) ^ uint64(len(s))*0x9E3779B97F4A7C15) * t.seed >> (t.shift & 63)
 }
 
 func load64(s string) uint64 {
