@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -390,8 +391,9 @@ func save(t *testing.T, c *generate.Case) string {
 	if err != nil {
 		return "nothing: " + err.Error()
 	}
-	require.NoError(t, os.MkdirAll(filepath.Join("..", "testdata", "decisions"), 0o755))
+	why := `{"why": "engine and reference differed", "source": "TestDifferential",`
+	text = append([]byte("["+why), append(bytes.TrimPrefix(text, []byte("{")), "]\n"...)...)
 	path := filepath.Join("..", "testdata", "decisions", fmt.Sprintf("found-%08x.json", h.Sum32()))
-	require.NoError(t, os.WriteFile(path, append(append([]byte("["), text...), "]\n"...), 0o644))
+	require.NoError(t, os.WriteFile(path, text, 0o644))
 	return path
 }

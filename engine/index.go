@@ -71,6 +71,9 @@ func newIndex(statements []statement, deny bool) index {
 			}
 			prefix, whole := p.Prefix()
 			key := patternKey{p.String(), prefix, p.HasVariables()}
+			if whole {
+				key = patternKey{prefix: prefix} // two spellings of one plain text
+			}
 			f, ok := buckets[key]
 			if !ok {
 				f = &filed{pattern: p, bucket: &bucket{}}

@@ -59,6 +59,7 @@ func randomPattern(r *rand.Rand) string {
 		func() string { return "arn:*:s3:::*" },
 		func() string { return "*?*" },
 		func() string { return "arn:aws:s3:::b/${*}/" + word() },
+		func() string { return "arn:aws:s3:::b/${$}{aws:username}/" + word() },
 		func() string { return "arn:aws:s3:::b/ana/" + word() },
 	}
 	return shapes[r.IntN(len(shapes))]()
