@@ -3,8 +3,10 @@ package bundle_test
 import (
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/rowan-authz/rowan/bundle"
@@ -116,4 +118,21 @@ func TestRoleAsResource(t *testing.T) {
 	require.NoError(t, p.Describe(c))
 	arn, _ := c.Value("aws:PrincipalArn")
 	require.Equal(t, []string{roleR}, arn, "with the role's path")
+}
+
+// TestEvaluatorIsShared asks one bundle from many goroutines; the race detector looks on.
+func TestEvaluatorIsShared(t *testing.T) {
+	deny := "policy: {Statement: {Effect: Deny, Principal: '*', Action: 's3:*', Resource: '*'}}\n"
+	b := load(t, with("resources/A.yaml", "arn: arn:aws:s3:::a*\n"+deny, "resources/B.yaml", "arn: arn:aws:s3:::*b\n"+deny, "resources/C.yaml", "arn: arn:aws:s3:::*b?\n"+deny))
+	var group sync.WaitGroup
+	for _, resource := range []string{"arn:aws:s3:::ab", "arn:aws:s3:::abc", "arn:aws:s3:::ab/x", "arn:aws:s3:::bbb"} {
+		for range 4 {
+			group.Go(func() {
+				e, err := b.Evaluator("R", resource, nil)
+				assert.NoError(t, err)
+				assert.NotNil(t, e.Resource)
+			})
+		}
+	}
+	group.Wait()
 }

@@ -32,7 +32,7 @@ func Load(fsys fs.FS, name string, v *conditions.Vocabulary) (*Bundle, error) {
 		taken:   map[string]string{},
 	}
 	if err := l.collect(fsys); err != nil {
-		return nil, fmt.Errorf("%s: %w", cmpName(name), err)
+		return nil, fmt.Errorf("%s: %w", called(name), err)
 	}
 	l.read()
 	l.refer()
@@ -47,7 +47,7 @@ func Load(fsys fs.FS, name string, v *conditions.Vocabulary) (*Bundle, error) {
 	return l.bundle, nil
 }
 
-func cmpName(name string) string {
+func called(name string) string {
 	if name == "" {
 		return "bundle"
 	}

@@ -262,6 +262,11 @@ func TestLoadFaults(t *testing.T) {
 		"unknown boundary":       {with("roles/R.yaml", "boundary: p"), []string{"b/roles/R.yaml:1:11: /boundary: no policies/p.json"}},
 		"path":                   {with("roles/R.yaml", "path: a"), []string{`b/roles/R.yaml:1:7: /path: a path begins and ends with a slash, such as /games/, have "a"`}},
 		"session":                {with("roles/R.yaml", "maxSessionSeconds: 60"), []string{`b/roles/R.yaml:1:20: /maxSessionSeconds: want a whole number from 3600 to 43200, have "60"`}},
+		"text":                   {with("roles/R.yaml", "path: [a]\nboundary: {a: b}\ntags: {a: [b], b: ~}\npolicies: {}\ninline: []"), []string{"b/roles/R.yaml:1:7: /path: want a text, have a list", "b/roles/R.yaml:2:11: /boundary: want a text, have an object", "b/roles/R.yaml:3:11: /tags/a: want a text, have a list", "b/roles/R.yaml:3:19: /tags/b: want a text, have nothing", "b/roles/R.yaml:4:11: /policies: want a list, have an object", "b/roles/R.yaml:5:9: /inline: want an object, have a list"}},
+		"names":                  {with("roles/R.yaml", "boundary: \"\"\npolicies: [\"a\\n\"]\ntags: {\"\": a, \"b\\a\": c}"), []string{`b/roles/R.yaml:1:11: /boundary: an empty text`, `b/roles/R.yaml:2:12: /policies/0: a control character`, `b/roles/R.yaml:3:8: /tags/: an empty name`, "b/roles/R.yaml:3:15: /tags/b\a: a control character in a name"}},
+		"label":                  {with("rowan.yaml", "account: \"111122223333\"\nregion: US"), []string{`b/rowan.yaml:2:9: /region: want lower-case letters, digits and hyphens, have "US"`}},
+		"long text":              {with("rowan.yaml", "account: \"111122223333\"\nregion: "+strings.Repeat("É", 100)), []string{`b/rowan.yaml:2:9: /region: want lower-case letters, digits and hyphens, have "` + strings.Repeat("É", 30) + `…"`}},
+		"tag value":              {with("roles/R.yaml", "tags: {a: 'b;'}"), []string{"b/roles/R.yaml:1:11: /tags/a: a tag's value has at most 256 letters, digits, spaces or _.:/=+-@"}},
 		"tag key":                {with("roles/R.yaml", "tags: {aws:x: y}"), []string{"b/roles/R.yaml:1:15: /tags/aws:x: a tag's key has 1 to 128 letters, digits, spaces or _.:/=+-@ and does not begin with aws:"}},
 		"tags by case":           {with("roles/R.yaml", "tags: {a: y, A: z}"), []string{`b/roles/R.yaml:1:14: /tags/A: "a" and "A" differ by case alone`}},
 		"inline by case":         {with("roles/R.yaml", "inline: {a: {Statement: {Effect: Allow, Action: '*', Resource: '*'}}, A: {}}"), []string{`b/roles/R.yaml:1:71: /inline/A: "a" and "A" differ by case alone`}},
@@ -351,6 +356,7 @@ func TestLoadTables(t *testing.T) {
 		"guest services":     {with("pools/p.yaml", pool+", unauthenticated: R, guestServices: ['*']}"), `b/pools/p.yaml:1:89: /identityPool/guestServices/0: a service is the first part of an action, such as dynamodb, have "*"`},
 		"provider":           {with("pools/p.yaml", pool+", providers: {google: {clients: [a]}}}"), "b/pools/p.yaml:1:73: /identityPool/providers/google: a provider is a host such as accounts.google.com, with the path of its issuer, or the ARN of a saml-provider"},
 		"no clients":         {with("pools/p.yaml", pool+", providers: {accounts.google.com: {}}}"), "b/pools/p.yaml:1:86: /identityPool/providers/accounts.google.com: no clients: whose tokens would these be?"},
+		"tags as a list":     {with("pools/p.yaml", pool+", providers: {accounts.google.com: {clients: a, principalTags: default}}}"), `b/pools/p.yaml:1:114: /identityPool/providers/accounts.google.com/principalTags: want defaults, have "default"`},
 		"mapping":            {with("pools/p.yaml", pool+", providers: {accounts.google.com: {clients: a, roles: {type: rules}}}}"), "b/pools/p.yaml:1:106: /identityPool/providers/accounts.google.com/roles: no ambiguous\nb/pools/p.yaml:1:106: /identityPool/providers/accounts.google.com/roles: no rules"},
 		"rule's role":        {with("pools/p.yaml", pool+", providers: {accounts.google.com: {clients: a, roles: {type: rules, ambiguous: deny, rules: [{claim: a, match: equals, value: b, role: Z}]}}}}"), "b/pools/p.yaml:1:187: /identityPool/providers/accounts.google.com/roles/rules/0/role: no roles/Z.yaml"},
 		"foreign client":     {with("pools/p.yaml", pool+", providers: {cognito-idp.us-east-1.amazonaws.com/us-east-1_A: {clients: [a]}}}", "pools/u.yaml", "userPool: {id: us-east-1_A, clients: {w: {id: b}}}"), `b/pools/p.yaml:1:64: /identityPool/providers: pools/u.yaml has no client "a"`},
@@ -404,6 +410,13 @@ func TestLimits(t *testing.T) {
 	require.ErrorContains(t, err, "nested deeper than 40 levels")
 	_, err = bundle.Load(with("roles/R.yaml", strings.Repeat("[", 200_000)), "b", conditions.AWS())
 	require.ErrorContains(t, err, "exceeded max depth")
+
+	many := small()
+	for i := range bundle.MaxFiles {
+		many[fmt.Sprintf("policies/Q%d.json", i)] = small()["policies/P.json"]
+	}
+	_, err = bundle.Load(many, "b", conditions.AWS())
+	require.ErrorContains(t, err, "b: a bundle of more than 32768 files")
 }
 
 // TestNoBundle wants an error that names the directory when there is none.

@@ -65,6 +65,9 @@ func (n node) plain() bool {
 // null reports whether n is nothing: an empty value, null or ~.
 func (n node) null() bool { return n.plain() && n.Tag == "!!null" }
 
+// isText reports whether n is a scalar that says something.
+func (n node) isText() bool { return n.Kind == yaml.ScalarNode && !n.null() }
+
 // object reads the members of an object with known names. member returns
 // false for a name that it does not know; fields lists those that it does.
 func (n node) object(fields string, member func(name string, x node) bool) {
@@ -122,7 +125,7 @@ func (n node) list(f func(x node)) {
 		for i, c := range n.Content {
 			f(n.child(strconv.Itoa(i), c))
 		}
-	case n.Kind == yaml.ScalarNode && !n.null():
+	case n.isText():
 		f(n)
 	default:
 		n.fault("want a list, have %s", n.kind())
@@ -131,7 +134,7 @@ func (n node) list(f func(x node)) {
 
 // text reads a scalar as its source text.
 func (n node) text() string {
-	if n.Kind != yaml.ScalarNode || n.null() {
+	if !n.isText() {
 		n.fault("want a text, have %s", n.kind())
 		return ""
 	}
@@ -143,7 +146,7 @@ func (n node) text() string {
 func (n node) name() string {
 	s := n.text()
 	switch {
-	case n.Kind != yaml.ScalarNode || n.null():
+	case !n.isText():
 	case s == "":
 		n.fault("an empty text")
 	case strings.ContainsFunc(s, control):
@@ -207,7 +210,7 @@ func (n node) integer(least, most int) int {
 func (n node) account() string {
 	s := n.text()
 	switch {
-	case n.Kind != yaml.ScalarNode || n.null():
+	case !n.isText():
 	case !accountID(s):
 		n.fault("want an account id, twelve digits in quotes, have %s", n.kind())
 	case n.plain():
@@ -221,7 +224,7 @@ func (n node) choice(words ...string) string {
 	if s := n.text(); slices.Contains(words, s) {
 		return s
 	}
-	if n.Kind == yaml.ScalarNode && !n.null() {
+	if n.isText() {
 		n.fault("want %s, have %s", strings.Join(words, ", "), n.kind())
 	}
 	return ""
@@ -252,7 +255,7 @@ func (n node) has(name string) bool {
 // label reads a part of an ARN, such as "aws" or "us-east-1".
 func (n node) label() string {
 	s := n.text()
-	if n.Kind == yaml.ScalarNode && !n.null() && (s == "" || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") != "") {
+	if n.isText() && (s == "" || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") != "") {
 		n.fault("want lower-case letters, digits and hyphens, have %s", n.kind())
 	}
 	return s

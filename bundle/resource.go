@@ -51,7 +51,7 @@ func (l *loader) resource(name string, n node) *Resource {
 
 // compile reads the pattern.
 func (r *Resource) compile(v *conditions.Vocabulary, n node) {
-	if n.null() || r.ARN == "" {
+	if !n.isText() || r.ARN == "" {
 		return
 	}
 	parts := strings.SplitN(r.ARN, ":", 6)

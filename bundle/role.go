@@ -102,7 +102,7 @@ func (n node) rolePath() string {
 	s := n.text()
 	bad := len(s) > 512 || !strings.HasPrefix(s, "/") || !strings.HasSuffix(s, "/") || strings.Contains(s, "//") ||
 		strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("*?:$", r) })
-	if bad && !n.null() {
+	if bad && n.isText() {
 		n.fault("a path begins and ends with a slash, such as /games/, have %s", n.kind())
 	}
 	return s

@@ -176,7 +176,7 @@ func (n node) instant() time.Time {
 			return t.UTC()
 		}
 	}
-	if n.Kind == yaml.ScalarNode && !n.null() {
+	if n.isText() {
 		n.fault("want a time such as 2026-11-23T05:00:00Z, have %s", n.kind())
 	}
 	return time.Time{}

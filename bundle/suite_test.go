@@ -325,3 +325,59 @@ func TestSessionKeys(t *testing.T) {
 	}), session("dan"))
 	require.Equal(t, also(map[string]string{"aws:PrincipalArn": "arn:aws:iam::012345678901:role/Clerk"}), session("clerk"))
 }
+
+// TestSuiteExample reads a suite as the design writes it: a matrix, the deciding statement, a single
+// request with what its context lacks.
+func TestSuiteExample(t *testing.T) {
+	b := load(t, demoWith(t, map[string]string{
+		"policies/PlayerRows.json": `{"Version": "2012-10-17", "Statement": [{"Sid": "OwnRows", "Effect": "Allow",
+			"Action": ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan"], "Resource": "*",
+			"Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": "${cognito-identity.amazonaws.com:sub}"}, "Null": {"dynamodb:LeadingKeys": "false"}}}]}`,
+		"roles/Player.yaml":                   "policies: [PlayerRows]\n",
+		"guardrails/scp/00-root/NoScans.json": `{"Statement": {"Sid": "NoDrops", "Effect": "Deny", "Action": "dynamodb:DeleteTable", "Resource": "*"}}`,
+		"tests/players_test.yaml": `suite: players reach their own rows
+options: {now: "2026-11-23T05:00:00Z"}
+identities:
+  alice: {role: Player, identityId: "us-east-1:aaaa", authenticated: true, claims: {"custom:tenant": acme}, tags: {tenant: acme}}
+  guest: {role: Guest, identityId: "us-east-1:zzzz", authenticated: false}
+rows:
+  GameScores:
+    own:   {UserId: "us-east-1:aaaa", GameTitle: Go, TopScore: 9}
+    other: {UserId: "us-east-1:bbbb", GameTitle: Chess, TopScore: 7}
+tests:
+  - name: owner matrix
+    as: [alice, guest]
+    on: {GameScores: [own, other]}
+    actions: [dynamodb:GetItem, dynamodb:PutItem, dynamodb:DeleteItem]
+    expect: {alice/own: {dynamodb:GetItem: {allowed: [OwnRows]}, dynamodb:PutItem: allowed}}
+  - name: a missing key is not silently true
+    as: alice
+    request: {action: dynamodb:Scan, table: GameScores}
+    expect: {decision: implicitDeny, missingContext: ["dynamodb:LeadingKeys"]}
+`,
+	}))
+	r := bundle.Run(b, suites(t, b), bundle.RunOptions{Now: noon})
+	require.Zero(t, r.Failed, text(t, r))
+	require.Equal(t, 13, r.Passed)
+}
+
+// TestManyCells wants a suite of more cells than anyone reads refused, before they are made.
+func TestManyCells(t *testing.T) {
+	list := func(prefix, text string, n int) (object, names string) {
+		var o, l strings.Builder
+		for i := range n {
+			fmt.Fprintf(&o, "%s%d: %s, ", prefix, i, text)
+			fmt.Fprintf(&l, "%s%d, ", prefix, i)
+		}
+		return "{" + o.String() + "}", "[" + l.String() + "]"
+	}
+	suites := func(n int) error {
+		identities, as := list("i", "{role: R}", n)
+		rows, on := list("r", "{id: x}", 401)
+		b := load(t, with("tests/a_test.yaml", "suite: a\nidentities: "+identities+"\nrows: {Tab: "+rows+"}\ntests:\n- {name: n, as: "+as+", on: {Tab: "+on+"}, actions: [dynamodb:GetItem], expect: {}}\n"))
+		_, err := b.Suites()
+		return err
+	}
+	require.NoError(t, suites(20))
+	lines(t, suites(500), "b/tests/a_test.yaml:5:3: /tests/0: more than 200000 cells in one suite")
+}
