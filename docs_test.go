@@ -51,8 +51,9 @@ func TestReadmeExample(t *testing.T) {
 	require.NoError(t, err)
 	example, err := os.ReadFile("example_test.go")
 	require.NoError(t, err)
-	body := string(example[strings.Index(string(example), "\tvocabulary := "):])
-	body = body[:strings.Index(body, "\t// Output:")]
+	_, body, begins := strings.Cut(string(example), "func Example() {\n")
+	body, _, ends := strings.Cut(body, "\t// Output:")
+	require.True(t, begins && ends)
 	for line := range strings.Lines(body) {
 		require.Contains(t, string(readme), strings.TrimSpace(line), "README.md lacks a line of the root Example")
 	}

@@ -47,12 +47,11 @@ func NewAnswer(name string, x *engine.Explanation) Answer {
 // PolicyName says in which policy of a scenario a statement stands, such as
 // "identity[0]" or "serviceControl[1][0]".
 func PolicyName(s *engine.StatementReport) string {
-	switch s.Authority {
-	case engine.ByResource:
+	if s.Authority == engine.ByResource {
 		return s.Authority.String()
-	case engine.ByResourceControl, engine.ByServiceControl:
-		return fmt.Sprintf("%s[%d][%d]", s.Authority, s.Level, s.DocumentIndex)
-	default:
-		return fmt.Sprintf("%s[%d]", s.Authority, s.DocumentIndex)
 	}
+	if s.Authority == engine.ByResourceControl || s.Authority == engine.ByServiceControl {
+		return fmt.Sprintf("%s[%d][%d]", s.Authority, s.Level, s.DocumentIndex)
+	}
+	return fmt.Sprintf("%s[%d]", s.Authority, s.DocumentIndex)
 }

@@ -222,7 +222,7 @@ func (s *Scenario) parsePolicies(v value) error {
 			if err == nil && kind == policy.ServiceControl && len(p.levels) == 0 {
 				err = v.fail("serviceControl: no level; leave it out if there are no service control policies")
 			}
-		default:
+		case policy.Identity, policy.Boundary, policy.Session, policy.Endpoint, policy.Trust:
 			var docs []value
 			docs, err = one(v)
 			p.levels = append(p.levels, docs)

@@ -104,7 +104,7 @@ func (f form) check(k keyRef, operator string) error {
 		return fmt.Errorf("%w: %s cannot read %s, whose kind is %s", ErrOperator, operator, k.name, k.kind)
 	}
 	if k.list && f.quantifier == noQuantifier && f.family != familyNull {
-		return fmt.Errorf("%w: %s is a list: it needs ForAllValues: or ForAnyValue:", ErrOperator, k.name)
+		return fmt.Errorf("%w: %s is a list: it needs the quantifier ForAllValues or ForAnyValue", ErrOperator, k.name)
 	}
 	return nil
 }
@@ -305,7 +305,7 @@ func (c *Condition) Explain(x *Context, action, resource string) Report {
 	return r
 }
 
-// Reads appends to keys the names, in the registry's spelling, of the context
+// Missing appends to keys the names, in the registry's spelling, of the context
 // keys that the condition and its variables read and that are absent from x.
 func (c *Condition) Missing(keys []string, x *Context) []string {
 	if c.test == nil {

@@ -167,7 +167,7 @@ func (c *Context) grow() (*entry, error) {
 func (c *Context) store(e *entry, id int32, name string, kind Kind, list bool, values []string) error {
 	e.id, e.name = id, name
 	if first := len(c.arena); cap(e.values) < len(values) {
-		for _, v := range values { // cheaper than one append for the few there are
+		for _, v := range values { //nolint:staticcheck // one append of few values is a call, and dearer
 			c.arena = append(c.arena, v)
 		}
 		e.values = c.arena[first:len(c.arena):len(c.arena)]

@@ -162,7 +162,7 @@ func TestListNeedsQuantifier(t *testing.T) {
 			_, faults := conditions.AWS().Compile(operator, key, []string{"a"}, true)
 			require.Len(t, faults, 1)
 			require.Equal(t, conditions.PartOperator, faults[0].Part)
-			require.EqualError(t, faults[0].Err, "condition operator does not fit: "+k.Name+" is a list: it needs ForAllValues: or ForAnyValue:")
+			require.EqualError(t, faults[0].Err, "condition operator does not fit: "+k.Name+" is a list: it needs the quantifier ForAllValues or ForAnyValue")
 			compile(t, "ForAllValues:"+operator, key, "a")
 		}
 		compile(t, "Null", key, "true")

@@ -374,11 +374,10 @@ func (p *Pattern) glob(s string, texts *[maxVariables]string) bool {
 			if ti == len(tokens) {
 				return true
 			}
-			free, freeVar, freeAt, inner = ti, vi, at, -1
 			if at = p.skip(s, at, ti); at < 0 {
 				return false
 			}
-			freeAt = at
+			free, freeVar, freeAt, inner = ti, vi, at, -1
 			continue
 		} else if n := p.step(t, s, at, vi, texts); n >= 0 {
 			at += n

@@ -272,7 +272,7 @@ func (v *Vocabulary) newTest(f form, texts []string, variables bool, fault func(
 		t.instants = compileEach(texts, parseDate, "is no date (YYYY-MM-DD, YYYY-MM-DDThh:mm:ssZ, or epoch seconds)", fault)
 		return t
 	case familyBool, familyNull:
-		return newBoolean(f, texts, fault)
+		return newBoolean(texts, fault)
 	case familyBinary:
 		t := &binary{values: texts}
 		t.bytes = compileEach(texts, decodeBase64, "is no standard base64 with padding", fault)
@@ -311,9 +311,9 @@ func compileEach[T any](texts []string, parse func(string) (T, bool), what strin
 	return out
 }
 
-func newBoolean(f form, texts []string, fault func(int, error)) test {
+func newBoolean(texts []string, fault func(int, error)) test {
 	t := &boolean{values: texts}
-	want := compileEach(texts, func(s string) (bool, bool) { return parseBool(s) }, "is neither true nor false", fault)
+	want := compileEach(texts, parseBool, "is neither true nor false", fault)
 	if len(texts) > 1 {
 		fault(1, fmt.Errorf("%w: one value, true or false, not %d", ErrOperator, len(texts)))
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/rowan-authz/rowan/bundle"
 	"github.com/rowan-authz/rowan/conditions"
 	"github.com/rowan-authz/rowan/engine"
 	"github.com/rowan-authz/rowan/internal/reference"
@@ -49,11 +50,11 @@ func TestDifferential(t *testing.T) {
 			for i := w; i < int64(*differentialN) && len(found) == 0; i += workers {
 				c := generate.Question(rand.New(rand.NewPCG(uint64(*differentialSeed), uint64(i))))
 				diff, outcome := compare(&c)
-				switch {
-				case diff == "":
+				switch diff {
+				case "":
 					asked.Add(1)
 					outcomes[outcome].Add(1)
-				case diff == refusedCase:
+				case refusedCase:
 					refused.Add(1)
 				default:
 					select {
@@ -120,13 +121,7 @@ func answer(x *engine.Explanation) reference.Answer {
 	a := reference.Answer{MissingContext: x.MissingContext}
 	for i := range x.Statements {
 		s := &x.Statements[i]
-		name := fmt.Sprintf("%s[%d]", s.Authority, s.DocumentIndex)
-		switch s.Authority {
-		case engine.ByResource:
-			name = "resource"
-		case engine.ByResourceControl, engine.ByServiceControl:
-			name = fmt.Sprintf("%s[%d][%d]", s.Authority, s.Level, s.DocumentIndex)
-		}
+		name := bundle.PolicyName(s)
 		a.Statements = append(a.Statements, reference.Ref{Policy: name, Sid: s.Sid, Index: s.Index, Line: int(s.Pos.Line)})
 	}
 	return a

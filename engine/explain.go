@@ -95,8 +95,11 @@ func (e *Evaluator) each(q *query, f func(by Authority, level int, s *Set)) {
 		by     Authority
 		counts bool
 	}{
-		{e.Endpoint, ByEndpoint, q.endpoint}, {e.Boundary, ByBoundary, q.own}, {e.Session, BySession, q.own},
-		{e.Identity, ByIdentity, q.own}, {e.Resource, ByResource, true},
+		{e.Endpoint, ByEndpoint, q.endpoint},
+		{e.Boundary, ByBoundary, q.own},
+		{e.Session, BySession, q.own},
+		{e.Identity, ByIdentity, q.own},
+		{e.Resource, ByResource, true},
 	} {
 		if x.set != nil && x.counts {
 			f(x.by, 0, x.set)

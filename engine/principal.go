@@ -174,7 +174,8 @@ func (p *Principal) Describe(c *conditions.Context) error {
 		}
 	case FederatedUser:
 		keys = []pair{
-			{"aws:PrincipalArn", p.arn}, {"aws:PrincipalType", "FederatedUser"},
+			{"aws:PrincipalArn", p.arn},
+			{"aws:PrincipalType", "FederatedUser"},
 			{"aws:userid", p.account + ":" + p.arn[strings.LastIndexByte(p.arn, '/')+1:]},
 		}
 	case Service:

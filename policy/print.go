@@ -87,7 +87,7 @@ func (w *printer) quote(s string) {
 		case r == '\t':
 			w.WriteString(`\t`)
 		case r < ' ':
-			fmt.Fprintf(w, `\u%04x`, r)
+			w.WriteString(fmt.Sprintf(`\u%04x`, r))
 		default:
 			w.WriteRune(r)
 		}
