@@ -45,6 +45,10 @@ func (l *lexer) position() Position {
 // pointer renders the path. Source: RFC 6901.
 func (l *lexer) pointer() string { return pointer(l.path) }
 
+// maxName is how many bytes of a member's name a pointer shows. A stranger
+// chooses the names, and every fault beneath one repeats it.
+const maxName = 128
+
 func pointer(path []segment) string {
 	var b strings.Builder
 	for _, s := range path {
@@ -53,7 +57,11 @@ func pointer(path []segment) string {
 			b.WriteString(strconv.Itoa(s.index))
 			continue
 		}
-		b.WriteString(strings.NewReplacer("~", "~0", "/", "~1").Replace(s.name))
+		name := s.name
+		if len(name) > maxName {
+			name = strings.ToValidUTF8(name[:maxName], "") + "…"
+		}
+		b.WriteString(strings.NewReplacer("~", "~0", "/", "~1").Replace(name))
 	}
 	return b.String()
 }
@@ -204,55 +212,60 @@ func hex4(s string) (rune, bool) {
 }
 
 // object reads an object and hands every member to member, which must read its
-// value. It refuses a name that stands twice.
-func (l *lexer) object(member func(name Text)) {
+// value. It refuses a name that stands twice, and returns how many members it
+// read.
+func (l *lexer) object(member func(name Text)) (count int) {
 	if !l.open('{') {
-		return
+		return 0
 	}
 	defer func() { l.depth-- }()
 	if l.peek() == '}' {
 		l.at++
-		return
+		return 0
 	}
 	var room [12]string
 	names := room[:0]
 	for !l.broken {
 		name := l.text()
 		if l.broken || !l.expect(':') {
-			return
+			return len(names)
 		}
 		if slices.Contains(names, name.Value) {
 			l.push(name.Value, -1)
-			l.fault(name.Pos, "duplicate member %q", name.Value)
+			l.fault(name.Pos, "duplicate member %.100q", name.Value)
 			l.pop()
 		}
 		if names = append(names, name.Value); len(names) > MaxMembers {
 			l.syntax("more than %d members in one object", MaxMembers)
-			return
+			return len(names)
 		}
 		member(name)
 		if !l.more('}') {
-			return
+			break
 		}
 	}
+	return len(names)
 }
 
-// array reads an array and calls element, which must read one value.
-func (l *lexer) array(element func(i int)) {
+// array reads an array and calls element, which must read one value. It
+// returns how many there were.
+func (l *lexer) array(element func(i int)) (count int) {
 	if !l.open('[') {
-		return
+		return 0
 	}
 	defer func() { l.depth-- }()
 	if l.peek() == ']' {
 		l.at++
-		return
+		return 0
 	}
-	for i := 0; !l.broken; i++ {
-		element(i)
+	for !l.broken {
+		element(count)
+		count++
 		if !l.more(']') {
-			return
+			break
 		}
 	}
+	return count
 }
 
 // open enters an object or array; the caller leaves it by lowering depth.

@@ -104,7 +104,7 @@ func (p *parser) document() {
 			seen++
 			p.statements()
 		default:
-			p.fault(name.Pos, "unknown member %q: want Version, Id or Statement", name.Value)
+			p.fault(name.Pos, "unknown member %.100q: want Version, Id or Statement", name.Value)
 			p.skip()
 		}
 	})
@@ -128,7 +128,7 @@ func (p *parser) startOf() Position {
 func (p *parser) version() Text {
 	t := p.string()
 	if t.Value != "2012-10-17" && t.Value != "2008-10-17" && !p.broken && t.Pos != (Position{}) {
-		p.fault(t.Pos, `unknown version %q: want "2012-10-17" or "2008-10-17"`, t.Value)
+		p.fault(t.Pos, `unknown version %.100q: want "2012-10-17" or "2008-10-17"`, t.Value)
 	}
 	return t
 }
@@ -152,7 +152,7 @@ func (p *parser) statements() {
 	case '{':
 		p.statement(0)
 	case '[':
-		p.array(func(i int) {
+		count := p.array(func(i int) {
 			p.push("", i)
 			defer p.pop()
 			pos := p.startOf()
@@ -162,7 +162,7 @@ func (p *parser) statements() {
 				p.fault(pos, "want an object, have %s", what)
 			}
 		})
-		if len(p.doc.Statements) == 0 && len(p.faults) == 0 {
+		if count == 0 && !p.broken {
 			p.fault(pos, "no statement")
 		}
 	default:
@@ -205,7 +205,7 @@ func (p *parser) statement(index int) {
 		case "Condition":
 			s.Conditions = p.conditions()
 		default:
-			p.fault(name.Pos, "unknown member %q", name.Value)
+			p.fault(name.Pos, "unknown member %.100q", name.Value)
 			p.skip()
 		}
 	})
@@ -226,7 +226,9 @@ func (p *parser) statement(index int) {
 	if !action && !notAction {
 		p.fault(s.Pos, "no Action and no NotAction")
 	}
-	p.doc.Statements = append(p.doc.Statements, s)
+	if len(p.faults) == 0 { // else nobody will read it, and a stranger could ask for a lot of memory
+		p.doc.Statements = append(p.doc.Statements, s)
+	}
 }
 
 func (p *parser) effect() Effect {
@@ -237,7 +239,7 @@ func (p *parser) effect() Effect {
 	case t.Value == "Deny":
 		return Deny
 	case t.Pos != (Position{}) && !p.broken:
-		p.fault(t.Pos, `unknown effect %q: want "Allow" or "Deny"`, t.Value)
+		p.fault(t.Pos, `unknown effect %.100q: want "Allow" or "Deny"`, t.Value)
 	}
 	return 0
 }
@@ -256,14 +258,14 @@ func (p *parser) strings() []Text {
 	case '"':
 		p.texts = append(p.texts, p.text())
 	case '[':
-		p.array(func(i int) {
+		count := p.array(func(i int) {
 			p.push("", i)
 			defer p.pop()
 			if t := p.string(); t.Pos != (Position{}) {
 				p.texts = append(p.texts, t)
 			}
 		})
-		if len(p.texts) == first && !p.broken {
+		if count == 0 && !p.broken {
 			p.fault(pos, "an empty array")
 		}
 	default:
@@ -281,17 +283,17 @@ func (p *parser) principal(pos Position, not bool) *Principal {
 	case '"':
 		t := p.text()
 		if t.Value != "*" && !p.broken {
-			p.fault(t.Pos, `principal %q: want "*" or an object of AWS, Federated, Service, CanonicalUser`, t.Value)
+			p.fault(t.Pos, `principal %.100q: want "*" or an object of AWS, Federated, Service, CanonicalUser`, t.Value)
 		}
 		out.Everyone = true
 		out.Entries = []PrincipalEntry{{PrincipalAWS, t}}
 	case '{':
-		p.object(func(name Text) {
+		count := p.object(func(name Text) {
 			p.push(name.Value, -1)
 			defer p.pop()
 			t := principalType(name.Value)
 			if t == 0 {
-				p.fault(name.Pos, "unknown member %q: want AWS, Federated, Service or CanonicalUser", name.Value)
+				p.fault(name.Pos, "unknown member %.100q: want AWS, Federated, Service or CanonicalUser", name.Value)
 				p.skip()
 				return
 			}
@@ -299,7 +301,7 @@ func (p *parser) principal(pos Position, not bool) *Principal {
 				out.Entries = append(out.Entries, PrincipalEntry{t, entry})
 			}
 		})
-		if len(out.Entries) == 0 && len(p.faults) == 0 {
+		if count == 0 && !p.broken {
 			p.fault(start, "an empty principal")
 		}
 	default:
@@ -329,14 +331,12 @@ func (p *parser) conditions() []Condition {
 		return nil
 	}
 	var out []Condition
-	operators := 0
-	p.object(func(operator Text) {
-		operators++
+	count := p.object(func(operator Text) {
 		p.push(operator.Value, -1)
 		defer p.pop()
 		out = p.keys(out, operator)
 	})
-	if operators == 0 && !p.broken {
+	if count == 0 && !p.broken {
 		p.fault(pos, "an empty condition")
 	}
 	return out
@@ -351,14 +351,12 @@ func (p *parser) keys(out []Condition, operator Text) []Condition {
 		}
 		return out
 	}
-	count := 0
-	p.object(func(key Text) {
-		count++
+	count := p.object(func(key Text) {
 		p.push(key.Value, -1)
 		defer p.pop()
 		for _, c := range out[first:] {
 			if c.Key.Value != key.Value && strings.EqualFold(c.Key.Value, key.Value) {
-				p.fault(key.Pos, "the keys %q and %q are one key", c.Key.Value, key.Value)
+				p.fault(key.Pos, "the keys %.100q and %.100q are one key", c.Key.Value, key.Value)
 			}
 		}
 		out = append(out, Condition{Operator: operator, Key: key, Values: p.values()})
@@ -379,8 +377,7 @@ func (p *parser) values() []Value {
 		return nil
 	}
 	var out []Value
-	faults := len(p.faults)
-	p.array(func(i int) {
+	count := p.array(func(i int) {
 		p.push("", i)
 		defer p.pop()
 		v, ok := p.value()
@@ -390,9 +387,12 @@ func (p *parser) values() []Value {
 		if len(out) > 0 && out[0].Kind != v.Kind {
 			p.fault(v.Pos, "values of different types in one array")
 		}
+		if len(out) == cap(out) && len(out) >= 256 {
+			out = slices.Grow(out, len(out)) // append's quarters cost five times the whole
+		}
 		out = append(out, v)
 	})
-	if len(out) == 0 && len(p.faults) == faults && !p.broken {
+	if count == 0 && !p.broken {
 		p.fault(pos, "an empty array")
 	}
 	return out
