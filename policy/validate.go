@@ -41,6 +41,10 @@ func (c *checker) faultErr(pos Position, err error) {
 	}
 }
 
+// full says that there are as many faults as are reported: what follows need
+// not be looked at.
+func (c *checker) full() bool { return len(c.faults) >= MaxFaults }
+
 // in runs f with a longer path.
 func (c *checker) in(name string, index int, f func()) {
 	c.path = append(c.path, segment{name, index})
@@ -62,7 +66,7 @@ func (c *checker) document(kind Kind) {
 	}
 	sids := map[string]bool{}
 	c.in("Statement", -1, func() {
-		for i := range c.doc.Statements {
+		for i := 0; i < len(c.doc.Statements) && !c.full(); i++ {
 			c.in("", i, func() { c.statement(&c.doc.Statements[i], sids) })
 		}
 	})
@@ -83,7 +87,7 @@ func (c *checker) statement(s *Statement, sids map[string]bool) {
 	c.resource(s)
 	if len(s.Conditions) > 0 {
 		c.in("Condition", -1, func() {
-			for i := range s.Conditions {
+			for i := 0; i < len(s.Conditions) && !c.full(); i++ {
 				c.condition(&s.Conditions[i])
 			}
 		})
@@ -129,6 +133,9 @@ func (c *checker) principal(s *Statement) {
 			c.fault(p.Pos, `%s policies need "Principal": "*"`, c.kind)
 		}
 		for _, e := range p.Entries {
+			if c.full() {
+				return
+			}
 			if err := checkPrincipal(e, c.grammar.federated); err != nil {
 				c.in(e.Type.String(), -1, func() { c.faultErr(e.Pos, err) })
 			}
@@ -146,6 +153,9 @@ func (c *checker) action(s *Statement) {
 			c.fault(s.Action.Pos, "no NotAction in %s policies", c.kind)
 		}
 		for _, a := range s.Action.Values {
+			if c.full() {
+				return
+			}
 			p, err := conditions.CompileAction(a.Value)
 			switch {
 			case err != nil:
@@ -198,6 +208,9 @@ func (c *checker) resource(s *Statement) {
 		}
 		wide := conditions.TrailingStarCrossesColons(s.Effect == Deny, r.Not)
 		for _, t := range r.Values {
+			if c.full() {
+				return
+			}
 			if _, err := c.vocabulary.CompileResource(t.Value, c.doc.Variables(), wide); err != nil {
 				c.faultErr(t.Pos, err)
 			}
