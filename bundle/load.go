@@ -25,22 +25,19 @@ import (
 // Tests are read by Bundle.Suites; a fault in them is none of the bundle.
 func Load(fsys fs.FS, name string, v *conditions.Vocabulary) (*Bundle, error) {
 	l := &loader{
-		bundle:  &Bundle{Name: name, vocabulary: v, names: map[place]string{}},
-		managed: map[string]*document{},
-		used:    map[use]bool{},
-		sets:    map[string]*engine.Set{},
-		taken:   map[string]string{},
+		bundle:   &Bundle{Name: name, vocabulary: v, names: map[place]string{}},
+		managed:  map[string]*document{},
+		used:     map[use]bool{},
+		compiled: map[use]bool{},
+		sets:     map[string]*engine.Set{},
+		taken:    map[string]string{},
 	}
 	if err := l.collect(fsys); err != nil {
 		return nil, fmt.Errorf("%s: %w", called(name), err)
 	}
 	l.read()
 	l.refer()
-	l.validate()
-	if err := l.faults.err(); err != nil {
-		return nil, err
-	}
-	if err := l.compile(); err != nil {
+	if err := l.finish(); err != nil {
 		return nil, err
 	}
 	l.bundle.Digest = digest(l.bundle.sources)
@@ -63,6 +60,8 @@ type loader struct {
 	managed map[string]*document // by name
 	uses    []use
 	used    map[use]bool
+	// compiled are the uses that stand in a set, which are valid.
+	compiled map[use]bool
 	// references are checked once every file was read.
 	references []func()
 	sets       map[string]*engine.Set // by kind and documents
@@ -189,15 +188,26 @@ func (l *loader) refer() {
 	}
 }
 
-// validate notes what is wrong with documents where they stand.
-func (l *loader) validate() {
-	for _, u := range l.uses {
-		u.doc.validate(u.kind, l.bundle.vocabulary, &l.faults)
+// finish compiles what was read. Compiling validates, and once is enough for a
+// sound bundle; if anything is wrong every document is validated where it
+// stands, so that all faults are told at once.
+func (l *loader) finish() error {
+	var err error
+	if len(l.faults.all) == 0 {
+		err = l.compile()
 	}
+	for _, u := range l.uses {
+		if err != nil || len(l.faults.all) > 0 || !l.compiled[u] {
+			u.doc.validate(u.kind, l.bundle.vocabulary, &l.faults)
+		}
+	}
+	if faults := l.faults.err(); faults != nil {
+		return faults
+	}
+	return err
 }
 
-// compile builds the sets. Every document has been validated, so that an error
-// here means that validation let something pass.
+// compile builds the sets.
 func (l *loader) compile() (err error) {
 	b := l.bundle
 	seen := map[*document]bool{}
@@ -273,10 +283,14 @@ func (l *loader) set(kind policy.Kind, docs ...*document) (*engine.Set, error) {
 		return s, nil
 	}
 	s, err := engine.Compile(l.bundle.vocabulary, kind, parsed...)
-	if err == nil {
-		l.sets[key] = s
+	if err != nil {
+		return nil, err
 	}
-	return s, err
+	l.sets[key] = s
+	for _, d := range docs {
+		l.compiled[use{d, kind}] = true
+	}
+	return s, nil
 }
 
 func (l *loader) levelSets(kind policy.Kind, levels []*Level) ([]*engine.Set, error) {
