@@ -1,6 +1,9 @@
 package policy
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // Limits of what Parse reads. A larger or deeper document is refused.
 const (
@@ -20,6 +23,11 @@ const (
 // from 1, Column in bytes. The zero value means that the place is unknown.
 type Position struct {
 	Line, Column uint32
+}
+
+// compare orders places as they stand in the source.
+func (p Position) compare(q Position) int {
+	return cmp.Or(cmp.Compare(p.Line, q.Line), cmp.Compare(p.Column, q.Column))
 }
 
 func (p Position) String() string { return fmt.Sprintf("%d:%d", p.Line, p.Column) }
@@ -60,8 +68,8 @@ type Document struct {
 	// Statements are in source order; there is at least one.
 	Statements []Statement
 
-	size    int // bytes of the source
-	compact int // characters of the source, white space outside strings aside
+	size    int // characters of the source
+	compact int // the same, white space outside strings aside
 }
 
 // Variables says whether the document's version has policy variables.

@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rowan-authz/rowan/conditions"
@@ -44,6 +45,7 @@ func Lint(d *Document, kind Kind, v *conditions.Vocabulary) []Finding {
 			l.in("", i, func() { l.statement(&d.Statements[i]) })
 		}
 	})
+	slices.SortStableFunc(l.findings, func(a, b Finding) int { return a.Pos.compare(b.Pos) })
 	return l.findings
 }
 
@@ -76,7 +78,11 @@ func (l *linter) statement(s *Statement) {
 		name string
 		Element
 	}{{"Action", s.Action}, {"Resource", s.Resource}} {
-		l.in(e.name, -1, func() {
+		name := e.name
+		if e.Not {
+			name = "Not" + name
+		}
+		l.in(name, -1, func() {
 			for _, t := range e.Values {
 				l.text(t, e.name == "Resource")
 			}

@@ -42,8 +42,8 @@ func ParseAt(name string, src []byte, place func(Position) Position) (*Document,
 	if len(p.faults) > 0 {
 		return nil, p.faults.sorted()
 	}
-	p.doc.size = len(p.src)
-	p.doc.compact = utf8.RuneCountInString(p.src) - p.blanks
+	p.doc.size = utf8.RuneCountInString(p.src)
+	p.doc.compact = p.doc.size - p.blanks
 	return &p.doc, nil
 }
 
@@ -64,12 +64,7 @@ func invalidUTF8(src []byte) int {
 }
 
 func (e Errors) sorted() Errors {
-	slices.SortStableFunc(e, func(a, b *Error) int {
-		if a.Pos.Line != b.Pos.Line {
-			return int(a.Pos.Line) - int(b.Pos.Line)
-		}
-		return int(a.Pos.Column) - int(b.Pos.Column)
-	})
+	slices.SortStableFunc(e, func(a, b *Error) int { return a.Pos.compare(b.Pos) })
 	return e
 }
 
