@@ -362,10 +362,17 @@ func (s *Scenario) set(v *conditions.Vocabulary, kind policy.Kind, level []value
 		}
 		docs = append(docs, d)
 	}
+	set, err := engine.Compile(v, kind, docs...)
+	var found policy.Errors
+	if errors.As(err, &found) {
+		faults = append(faults, found...)
+	} else if err != nil {
+		return nil, err
+	}
 	if len(faults) > 0 {
 		return nil, faults
 	}
-	return engine.Compile(v, kind, docs...)
+	return set, nil
 }
 
 func assign(e *engine.Evaluator, kind policy.Kind, set *engine.Set) {
