@@ -180,22 +180,6 @@ func (w *words) try(s *search, word string) (done bool) {
 	return false
 }
 
-// word8 returns the eight bytes of s from i as a number.
-func word8(s string, i int) uint64 {
-	w := s[i : i+8]
-	return uint64(w[0]) | uint64(w[1])<<8 | uint64(w[2])<<16 | uint64(w[3])<<24 |
-		uint64(w[4])<<32 | uint64(w[5])<<40 | uint64(w[6])<<48 | uint64(w[7])<<56
-}
-
-const (
-	allColons  = 0x3A3A3A3A3A3A3A3A
-	allSlashes = 0x2F2F2F2F2F2F2F2F
-	lowBits    = 0x7F7F7F7F7F7F7F7F
-)
-
-// zeroBytes sets the high bit of each byte of x that is zero, and no other.
-func zeroBytes(x uint64) uint64 { return ^((x&lowBits + lowBits) | x | lowBits) }
-
 // wordsOf returns the words that every match of the pattern holds whole.
 func wordsOf(p *conditions.Pattern) []string {
 	var out []string

@@ -211,21 +211,19 @@ func resourceAccount(s string) (account string, ok bool) {
 	if s == "*" {
 		return "", true
 	}
-	rest, ok := strings.CutPrefix(s, "arn:")
-	for range arnColons - 2 { // partition, service, region
-		i := strings.IndexByte(rest, ':')
-		ok = ok && i >= 0
-		rest = rest[i+1:]
-	}
-	i := strings.IndexByte(rest, ':')
-	if !ok || i < 0 {
+	if !strings.HasPrefix(s, "arn:") {
 		return "", false
 	}
-	return rest[:i], true
+	start := colon(s, arnColons-1) + 1
+	if start == 0 {
+		return "", false
+	}
+	end := strings.IndexByte(s[start:], ':')
+	if end < 0 {
+		return "", false
+	}
+	return s[start : start+end], true
 }
-
-// arnColons is how many colons delimit the six parts of an ARN.
-const arnColons = 5
 
 // applying says which sets count for the principal. Source: iam-semantics
 // §4.3; choice C18.
