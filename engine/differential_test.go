@@ -48,6 +48,9 @@ func TestDifferential(t *testing.T) {
 	for w := range workers {
 		wg.Go(func() {
 			for i := w; i < int64(*differentialN) && len(found) == 0; i += workers {
+				if done := i + 1; done%1_000_000 == 0 {
+					t.Logf("%d cases after %s", done, time.Since(start).Round(time.Second))
+				}
 				c := generate.Question(rand.New(rand.NewPCG(uint64(*differentialSeed), uint64(i))))
 				diff, outcome := compare(&c)
 				switch diff {
