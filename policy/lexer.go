@@ -49,6 +49,9 @@ func (l *lexer) pointer() string { return pointer(l.path) }
 // chooses the names, and every fault beneath one repeats it.
 const maxName = 128
 
+// escapeName is made once: it takes six kilobytes.
+var escapeName = strings.NewReplacer("~", "~0", "/", "~1")
+
 func pointer(path []segment) string {
 	var b strings.Builder
 	for _, s := range path {
@@ -61,7 +64,7 @@ func pointer(path []segment) string {
 		if len(name) > maxName {
 			name = strings.ToValidUTF8(name[:maxName], "") + "…"
 		}
-		b.WriteString(strings.NewReplacer("~", "~0", "/", "~1").Replace(name))
+		b.WriteString(escapeName.Replace(name))
 	}
 	return b.String()
 }
