@@ -17,12 +17,12 @@ type piece struct {
 
 // naivePieces cuts a pattern at its wildcards, its escapes and the variable
 // ${app:k}, whose text is v. ok is false for any other use of "${".
-func naivePieces(pattern, v string, wildcards bool) (pieces []piece, ok bool) {
+func naivePieces(pattern, v string) (pieces []piece, ok bool) {
 	for pattern != "" {
 		switch {
-		case wildcards && pattern[0] == '*':
+		case pattern[0] == '*':
 			pieces, pattern = append(pieces, piece{star: true}), pattern[1:]
-		case wildcards && pattern[0] == '?':
+		case pattern[0] == '?':
 			pieces, pattern = append(pieces, piece{one: true}), pattern[1:]
 		case strings.HasPrefix(pattern, "${"):
 			body, rest, closed := strings.Cut(pattern[2:], "}")

@@ -137,7 +137,7 @@ func TestOperatorNames(t *testing.T) {
 		"forAnyValue:StringEquals":              unknown + `"forAnyValue:StringEquals"; did you mean "StringEquals"?`,
 		"ForAllValues:ForAnyValue:StringEquals": unknown + `"ForAllValues:ForAnyValue:StringEquals"; did you mean "StringEquals"?`,
 		"CelTrue":                               unknown + `"CelTrue"`,
-		" StringEquals":                         unknown + `" StringEquals"; did you mean "StringEquals"?`,
+		"\x20StringEquals":                      unknown + `" StringEquals"; did you mean "StringEquals"?`,
 		strings.Repeat("x", 200):                unknown + `"` + strings.Repeat("x", 100) + `"`,
 		"NullIfExists":                          `condition operator does not fit: Null takes neither a quantifier nor IfExists: "NullIfExists"`,
 		"ForAllValues:Null":                     `condition operator does not fit: Null takes neither a quantifier nor IfExists: "ForAllValues:Null"`,

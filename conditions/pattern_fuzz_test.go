@@ -44,7 +44,7 @@ func FuzzPattern(f *testing.F) {
 		if !ok {
 			value = "x" // only of the pattern with a default
 		}
-		pieces, known := naivePieces(pattern, value, true)
+		pieces, known := naivePieces(pattern, value)
 		known = known && (ok || !strings.Contains(strings.ToLower(strings.ReplaceAll(pattern, "${app:k, 'x'}", "")), "${app:k}"))
 
 		for _, operator := range []string{"StringLike", "ArnLike"} {
@@ -68,7 +68,7 @@ func FuzzPattern(f *testing.F) {
 		}
 		p, err := conditions.CompileAction(pattern)
 		if got := p.Match(s, nil); err == nil {
-			plain, _ := naivePieces(pattern, "", true)
+			plain, _ := naivePieces(pattern, "")
 			require.Equal(t, truth(naiveAction(plain, s)), got, "action %q %q", pattern, s)
 		}
 	})
@@ -96,11 +96,11 @@ func TestPatternExhaustive(t *testing.T) {
 	x := v.NewContext()
 	matched, asked := 0, 0
 	for _, tail := range texts("a:*?", 4) {
-		pieces, ok := naivePieces(tail, "", true)
+		pieces, ok := naivePieces(tail, "")
 		require.True(t, ok)
 		like := compile(t, "StringLike", "app:s", tail)
 		pattern := "arn:aws:x:" + tail
-		resource, _ := naivePieces(pattern, "", true)
+		resource, _ := naivePieces(pattern, "")
 		var compiled [2]conditions.Pattern
 		var refused error
 		for i, wide := range []bool{false, true} {
@@ -155,7 +155,7 @@ func TestPatternRandom(t *testing.T) {
 		require.NoError(t, x.Set("app:k", k))
 		require.NoError(t, x.Set("app:s", "arn:aws:x:"+s))
 		pattern := "arn:aws:x:" + tail
-		pieces, _ := naivePieces(pattern, k, true)
+		pieces, _ := naivePieces(pattern, k)
 		for _, wide := range []bool{false, true} {
 			p, err := v.CompileResource(pattern, true, wide)
 			if err != nil {

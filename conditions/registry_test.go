@@ -110,7 +110,7 @@ func TestOwnedPrefixes(t *testing.T) {
 		"aws:usernam":                        `unknown context key "aws:usernam"; did you mean "aws:username"?`,
 		"dynamodb:LeadingKey":                `unknown context key "dynamodb:LeadingKey"; did you mean "dynamodb:LeadingKeys"?`,
 		"DynamoDB:leadingkey":                `unknown context key "DynamoDB:leadingkey"; did you mean "dynamodb:LeadingKeys"?`,
-		"dynamodb:Atributes":                 `unknown context key "dynamodb:Atributes"; did you mean "dynamodb:Attributes"?`,
+		"dynamodb:Attribute":                 `unknown context key "dynamodb:Attribute"; did you mean "dynamodb:Attributes"?`,
 		"s3:maxkeys":                         `unknown context key "s3:maxkeys"; did you mean "s3:max-keys"?`,
 		"sts:ExternalID2":                    `unknown context key "sts:ExternalID2"; did you mean "sts:ExternalId"?`,
 		"saml:nothing-like-it":               `unknown context key "saml:nothing-like-it"`,
@@ -168,12 +168,12 @@ func TestKeyNames(t *testing.T) {
 // gives the prefix its registered spelling. Source: iam-semantics §2.6.
 func TestFamilyNames(t *testing.T) {
 	for name, want := range map[string]string{
-		"AWS:requesttag/A b/c:d ":   "aws:RequestTag/A b/c:d ",
-		"aws:PrincipalTag//":        "aws:PrincipalTag//",
-		"awſ:PrincipalTag/ſ":        "aws:PrincipalTag/ſ",
-		"S3:existingobjecttag/É":    "s3:ExistingObjectTag/É",
-		"KMS:encryptioncontext:A:b": "kms:EncryptionContext:A:b",
-		"STS:RequestContext/x":      "sts:RequestContext/x",
+		"AWS:requesttag/A b/c:d\x20": "aws:RequestTag/A b/c:d ",
+		"aws:PrincipalTag//":         "aws:PrincipalTag//",
+		"awſ:PrincipalTag/ſ":         "aws:PrincipalTag/ſ",
+		"S3:existingobjecttag/É":     "s3:ExistingObjectTag/É",
+		"KMS:encryptioncontext:A:b":  "kms:EncryptionContext:A:b",
+		"STS:RequestContext/x":       "sts:RequestContext/x",
 	} {
 		k, err := conditions.AWS().Key(name)
 		require.NoError(t, err)
