@@ -201,3 +201,25 @@ func TestVariables(t *testing.T) {
 		require.Equal(t, want, doc.Validate(policy.Identity, conditions.AWS()) != nil, version)
 	}
 }
+
+// TestText reads escapes in either case, and refuses what only looks like one.
+func TestText(t *testing.T) {
+	sid := func(text string) string {
+		return `{"Statement": {"Sid": "` + text + `", "Effect": "Allow", "Action": "*"}}`
+	}
+	for text, want := range map[string]string{
+		`\u00e9\u00E9`: "éé", `\uD83D\uDE00\ud83d\ude00`: "😀😀", `\/\"\\`: `/"\`, `\b\f\n\r\t`: "\b\f\n\r\t", "\ufeff": "\ufeff", `\uFFFD`: "\ufffd",
+		"\u007f": "\u007f", `\u0000`: "\x00", `a\u0062c`: "abc", `\u000A`: "\n",
+	} {
+		require.Equal(t, want, parse(t, sid(text)).Statements[0].Sid.Value)
+	}
+	for _, text := range []string{`\u+041`, `\u1_23`, `\u12`, `\u12g4`, `\U0041`, `\0`, `\'`, `\a`, `\`} {
+		require.Contains(t, refused(t, sid(text)), "invalid JSON", text)
+	}
+	for text, want := range map[string]string{
+		`{"a`: "p.json:1:4: invalid JSON: a string without a closing quote", `{"a\n`: "p.json:1:6: invalid JSON: a string without a closing quote",
+		`{"\`: "p.json:1:3: invalid JSON: malformed escape in a string", `{"a\ud83d\`: "p.json:1:4: invalid JSON: unpaired surrogate in a string",
+	} {
+		require.Equal(t, want, refused(t, text))
+	}
+}
