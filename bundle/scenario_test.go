@@ -66,7 +66,9 @@ func TestScenariosStream(t *testing.T) {
 }
 
 func TestScenarioFaults(t *testing.T) {
-	in := func(member string) string { return `{"request":{"action":"s3:GetObject","resource":"*",` + member + `}}` }
+	in := func(member string) string {
+		return `{"request":{"action":"s3:GetObject","resource":"*",` + member + `}}`
+	}
 	policies := func(member string) string { return `{` + request + `,"policies":{` + member + `}}` }
 	for _, c := range []struct{ name, text, want string }{
 		{"no request", `{}`, "no request.action"},
