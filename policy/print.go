@@ -1,9 +1,6 @@
 package policy
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // Print returns the document in canonical form: two spaces of indent, members
 // in the order of the grammar, a single value as a string, statements always
@@ -87,7 +84,7 @@ func (w *printer) quote(s string) {
 		case r == '\t':
 			w.WriteString(`\t`)
 		case r < ' ':
-			w.WriteString(fmt.Sprintf(`\u%04x`, r))
+			w.WriteString(`\u00` + string("0123456789abcdef"[r>>4]) + string("0123456789abcdef"[r&15]))
 		default:
 			w.WriteRune(r)
 		}
