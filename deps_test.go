@@ -179,7 +179,7 @@ func TestNoPathsOfThisMachine(t *testing.T) {
 		if place == string(filepath.Separator) {
 			continue
 		}
-		// As a whole path: a/work/b does not name the folder /work.
+		// As a whole path: a/srv/b does not name the folder /srv.
 		named := regexp.MustCompile(`(^|[^\w./-])` + regexp.QuoteMeta(filepath.ToSlash(place)) + `(/|\s|$)`)
 		for _, file := range tracked(t) {
 			text, err := os.ReadFile(file)
