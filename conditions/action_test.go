@@ -32,6 +32,7 @@ func TestActionPattern(t *testing.T) {
 		{"exact is anchored", "s3:GetObject", "s3:GetObjectAcl", false},
 		{"a prefix of the name", "s3:Get*", "s3:PutObject", false},
 		{"only ASCII letters fold", "s3:Get\u212a", "s3:GetK", false},
+		{"a prefix of digits and hyphens", "az09-x:Get*", "AZ09-x:getIt", true},
 		{"a star and a question mark", "s3:*?", "s3:", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

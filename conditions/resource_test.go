@@ -101,6 +101,7 @@ func TestResourceRefused(t *testing.T) {
 		{"R8: a variable for the account", "arn:aws:s3::${aws:PrincipalAccount}:b", pattern + `resource "arn:aws:s3::${aws:PrincipalAccount}:b": a policy variable before the fifth colon`, conditions.ErrPattern},
 		{"R8: a variable for the region", "arn:aws:s3:${aws:RequestedRegion}:*:b", pattern + `resource "arn:aws:s3:${aws:RequestedRegion}:*:b": a policy variable before the fifth colon`, conditions.ErrPattern},
 		{"choice C14: before the first colon of a pattern that starts with *", "*${aws:username}:b", pattern + `resource "*${aws:username}:b": a policy variable before the first colon`, conditions.ErrPattern},
+		{"choice C14: with a text before it", "*a${aws:username}:b", pattern + `resource "*a${aws:username}:b": a policy variable before the first colon`, conditions.ErrPattern},
 		{"choice C14: and without a colon", "*${aws:username}", pattern + `resource "*${aws:username}": a policy variable before the first colon`, conditions.ErrPattern},
 		{"R9: five parts", "arn:aws:s3::b", pattern + `resource "arn:aws:s3::b": fewer than six parts and no * at the end`, conditions.ErrPattern},
 		{"R9: a wildcard, but not at the end", "arn:aws:s3:*:b", pattern + `resource "arn:aws:s3:*:b": fewer than six parts and no * at the end`, conditions.ErrPattern},

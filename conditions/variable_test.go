@@ -51,6 +51,7 @@ func TestVariables(t *testing.T) {
 		{"StringEqualsIgnoreCase", "x${aws:username}", "XANAA", false},
 		{"StringEqualsIgnoreCase", "x${aws:username}", "XAN", false},
 		{"StringEqualsIgnoreCase", "s${aws:PrincipalTag/site}", "s", false},
+		{"StringEqualsIgnoreCase", "s${aws:PrincipalTag/site, ''}X", "Sx", true},
 		{"StringNotEquals", "${aws:PrincipalTag/site}", "hq", true},
 		{"StringNotEquals", "${aws:username}", "ana", false},
 	} {
@@ -104,6 +105,7 @@ func TestVariableIndeterminate(t *testing.T) {
 		require.Equal(t, conditions.True, test(t, x, operator, "s3:prefix", "${aws:username}", "a"), operator)
 		require.Equal(t, conditions.Unknown, test(t, x, operator, "s3:prefix", "x${aws:PrincipalTag/no}${aws:username}"),
 			"%s: indeterminate wins over unresolved", operator)
+		require.Equal(t, conditions.Unknown, test(t, x, operator, "s3:prefix", "x${aws:username}${aws:PrincipalTag/no}"), operator)
 	}
 	require.Equal(t, conditions.Unknown, test(t, x, "StringNotLike", "s3:prefix", "${aws:username}*"))
 	require.NoError(t, x.Set("dynamodb:LeadingKeys", "a", "b"))
@@ -205,12 +207,12 @@ func TestLiteralness(t *testing.T) {
 // and which have no meaning.
 func TestExplainValues(t *testing.T) {
 	x := request(t, []string{"aws:username", "ana"}, []string{"s3:prefix", "home/ana"})
-	c := compile(t, "StringLike", "S3:Prefix", "home/${aws:username}", "x?*${*}", "t/${aws:PrincipalTag/no}", "n/${aws:username}/?/*")
+	c := compile(t, "StringLike", "S3:Prefix", "home/${aws:username}", "x?*${*}", "t/${aws:PrincipalTag/no}", "n/${aws:username}/?/*${s3:prefix}")
 	require.Equal(t, conditions.Report{
 		Operator: "StringLike", Key: "s3:prefix", Result: conditions.True,
 		Request: []string{"home/ana"}, State: conditions.Present,
-		Policy:     []string{"home/${aws:username}", "x?*${*}", "t/${aws:PrincipalTag/no}", "n/${aws:username}/?/*"},
-		Meaning:    []string{"home/ana", "x?*${*}", "t/${aws:PrincipalTag/no}", "n/ana/?/*"},
+		Policy:     []string{"home/${aws:username}", "x?*${*}", "t/${aws:PrincipalTag/no}", "n/${aws:username}/?/*${s3:prefix}"},
+		Meaning:    []string{"home/ana", "x?*${*}", "t/${aws:PrincipalTag/no}", "n/ana/?/*home/ana"},
 		Unresolved: []string{"t/${aws:PrincipalTag/no}"},
 	}, c.Explain(x, "", ""))
 

@@ -149,6 +149,8 @@ func TestWithKeys(t *testing.T) {
 	k, err := v.Key("app:size")
 	require.NoError(t, err)
 	require.Equal(t, conditions.Untyped, k.Kind, "the vocabulary that was extended is as it was")
+	_, err = v.With([]conditions.Key{{Name: "app:" + long(512-len("app:"))}})
+	require.NoError(t, err, "the longest name")
 	k, err = w.Key("APP:SIZE")
 	require.NoError(t, err)
 	require.Equal(t, conditions.Key{Name: "app:Size", Kind: conditions.Number}, k)
