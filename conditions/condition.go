@@ -56,7 +56,8 @@ const maxLabel = 128
 // Compile compiles one entry of a condition block: operator and key as
 // written, values with numbers and booleans as text. variables says whether
 // the document's version has policy variables. It reports every fault; with
-// any, the condition is not to be used. Source: iam-semantics §1.7, §1.8, §3.
+// any, the condition is not to be used. It keeps values, which must not change.
+// Source: iam-semantics §1.7, §1.8, §3.
 func (v *Vocabulary) Compile(operator, key string, values []string, variables bool) (Condition, []Fault) {
 	c := Condition{operator: operator, label: key}
 	var faults []Fault

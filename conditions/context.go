@@ -5,6 +5,8 @@ import (
 	"iter"
 	"net/netip"
 	"strconv"
+	"strings"
+	"time"
 )
 
 // MaxContextKeys is how many keys one context holds.
@@ -267,13 +269,23 @@ func (t *typed) parse(kind Kind, s string) (ok bool) {
 	return ok
 }
 
-// number returns t, which was read from s, as whole epoch seconds; IAM's
-// request times have no finer resolution. Source: iam-semantics §3.5.
+// number returns t, which was read from s, as exact epoch seconds. Source:
+// iam-semantics §3.5, §5.3.
 func (t instant) number(s string) number {
-	if !digits(s) || len(s) > maxNumber {
-		s = strconv.FormatInt(t.seconds, 10)
+	if n, ok := parseNumber(s); ok {
+		return n
 	}
-	n, _ := parseNumber(s)
+	seconds, nanos := t.seconds, int64(t.nanos)
+	if seconds < 0 && nanos > 0 { // the fraction counts up, a decimal's down
+		seconds, nanos = seconds+1, int64(time.Second)-nanos
+	}
+	n := number{negative: t.seconds < 0, whole: strconv.FormatUint(uint64(max(seconds, -seconds)), 10)}
+	if n.whole == "0" {
+		n.whole = ""
+	}
+	if nanos > 0 {
+		n.decimal = strings.TrimRight(fmt.Sprintf("%09d", nanos), "0")
+	}
 	return n
 }
 

@@ -114,11 +114,12 @@ func TestDateForms(t *testing.T) {
 	}
 }
 
-// TestEpochIsANumber gives a Numeric operator the whole seconds of an
+// TestEpochIsANumber gives a Numeric operator the exact seconds of an
 // aws:EpochTime that was written as a date.
 func TestEpochIsANumber(t *testing.T) {
 	for s, want := range map[string]string{
-		"1772323200": "1772323200", "2026-03-01": "1772323200", "2026-03-01T00:00:00.9Z": "1772323200", "0": "0", "007": "7",
+		"1772323200": "1772323200", "2026-03-01": "1772323200", "2026-03-01T00:00:00.9Z": "1772323200.9",
+		"1969-12-31T23:59:59.5Z": "-0.5", "1969-12-31T23:59:58Z": "-2", "1969-12-31T23:59:57.25Z": "-2.75", "0": "0", "007": "7",
 	} {
 		var v typed
 		require.True(t, v.parse(Epoch, s), s)

@@ -13,7 +13,7 @@ const (
 	// a valid document needs six levels.
 	MaxDepth = 32
 	// MaxMembers is how many members Parse reads in one object.
-	MaxMembers = 1024
+	MaxMembers = 256
 	// MaxFaults is how many faults one Parse or Validate reports before it
 	// stops looking.
 	MaxFaults = 100

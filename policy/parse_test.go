@@ -139,7 +139,7 @@ func TestDocumentLimits(t *testing.T) {
 			strings.TrimSuffix(b.String(), ",") + `}}}}`
 	}
 	parse(t, members(policy.MaxMembers))
-	require.Contains(t, refused(t, members(policy.MaxMembers+1)), "/Statement/Condition/StringEquals: invalid JSON: more than 1024 members in one object")
+	require.Contains(t, refused(t, members(policy.MaxMembers+1)), "/Statement/Condition/StringEquals: invalid JSON: more than 256 members in one object")
 
 	many := `{"Statement": [` + strings.Repeat("1,", 500) + "1]}"
 	require.Equal(t, policy.MaxFaults, strings.Count(refused(t, many), "\n")+1)
