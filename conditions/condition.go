@@ -175,7 +175,7 @@ func (c *Condition) Test(x *Context, action, resource string) Truth {
 	switch c.form.quantifier {
 	case forAll:
 		if c.literals != nil {
-			return truth(c.literals.all(e.values))
+			return truth(c.literals.literals.hasAll(e.values))
 		}
 		if c.variable != nil {
 			return c.variable.equalAll(x, e.values)

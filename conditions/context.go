@@ -304,16 +304,26 @@ func parseBool(s string) (value, ok bool) {
 // find returns the entry that k reads, nil when it is absent. It is ambiguous
 // when several tag keys differ from k only by case and none is spelt like it.
 func (c *Context) find(k *keyRef) (e *entry, ambiguous bool) {
-	if c.base != nil {
-		if e, ambiguous = c.base.find(k); e != nil || ambiguous {
-			return e, ambiguous
+	if k.id < 0 {
+		return c.findTag(k)
+	}
+	if b := c.base; b != nil {
+		if i := b.slots[k.id]; i != 0 {
+			return &b.entries[i-1], false
 		}
 	}
-	if k.id >= 0 {
-		if i := c.slots[k.id]; i != 0 {
-			return &c.entries[i-1], false
+	if i := c.slots[k.id]; i != 0 {
+		return &c.entries[i-1], false
+	}
+	return nil, false
+}
+
+// findTag is find for a key that the registry does not list.
+func (c *Context) findTag(k *keyRef) (e *entry, ambiguous bool) {
+	if b := c.base; b != nil && b.dynamic > 0 {
+		if e, ambiguous = b.findDynamic(k); e != nil || ambiguous {
+			return e, ambiguous
 		}
-		return nil, false
 	}
 	if c.dynamic == 0 {
 		return nil, false

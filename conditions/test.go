@@ -49,16 +49,6 @@ func (t *equals) hit(c *Context, _ *entry, value string) Truth {
 	return anyPattern(t.with, c, value)
 }
 
-// all reports whether every value is a hit; only for tests without variables.
-func (t *equals) all(values []string) bool {
-	for _, v := range values {
-		if !t.literals.has(v) {
-			return false
-		}
-	}
-	return true
-}
-
 func (t *equals) patterns() []Pattern { return t.with }
 
 func anyPattern(patterns []Pattern, c *Context, value string) Truth {

@@ -91,6 +91,19 @@ func load32(s string) uint64 {
 
 func (t *textSet) has(s string) bool { return t.find(s) >= 0 }
 
+// hasAll reports whether every one of values is in the set.
+func (t *textSet) hasAll(values []string) bool {
+	if len(t.slots) == 0 {
+		return len(values) == 0
+	}
+	for _, s := range values {
+		if i := t.slots[t.slot(s)]; i == 0 || t.texts[i-1] != s {
+			return false
+		}
+	}
+	return true
+}
+
 // find returns the place of s in texts, negative if it is not there.
 func (t *textSet) find(s string) int {
 	if len(t.slots) == 0 {

@@ -60,6 +60,8 @@ func (s *statement) matchesAction(q *query) bool {
 			q.knownAction = q.knownAction || a.id != 0
 			return !s.notAction
 		}
+	}
+	for _, a := range s.actions {
 		if a.Match(q.action, nil) == conditions.True {
 			return !s.notAction
 		}
