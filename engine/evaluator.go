@@ -103,6 +103,9 @@ func (e *Evaluator) begin(r *Request, q *query) Fault {
 	}
 	q.principal, q.action, q.resource, q.context = &r.Principal, r.Action, r.Resource, r.Context
 	q.applying(e.Boundary != nil)
+	if e.Resource != nil && e.Resource.kind == policy.Trust && !isResource(r.Resource, "iam", "role/") {
+		return WrongSet // its statements name no resource: they speak of their role alone
+	}
 	return e.checkSets(r.Context.Vocabulary())
 }
 
