@@ -64,8 +64,9 @@ type query struct {
 }
 
 // Decide answers a request. It does no I/O, takes no lock and allocates
-// nothing; a request that cannot be decided is denied and says so in Fault.
-// Source: iam-semantics §4.4.
+// nothing, two cases aside: custom operators, and text with a colon that is no
+// address under an IpAddress operator on an untyped key. A request that cannot
+// be decided is denied and says so in Fault. Source: iam-semantics §4.4.
 func (e *Evaluator) Decide(r *Request) Decision {
 	var q query
 	if fault := e.begin(r, &q); fault != NoFault {
