@@ -57,6 +57,7 @@ func TestRootRequiresFewModules(t *testing.T) {
 		"github.com/golang-jwt/jwt/v5",
 		"go.yaml.in/yaml/v3",
 		"golang.org/x/crypto",
+		"golang.org/x/text",
 		"github.com/alexedwards/argon2id",
 		"github.com/pquerna/otp",
 		"github.com/stretchr/testify",

@@ -1,0 +1,79 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Store keeps what pools must remember: identities and their logins, users,
+// refresh tokens, codes, revocations. It keeps records; what they mean is the
+// business of whoever owns their kind. A Store may be shared by goroutines and,
+// where the engine behind it allows, by processes.
+//
+// storetest.Run proves an implementation.
+type Store interface {
+	// View runs f on one consistent snapshot. f must not write.
+	View(ctx context.Context, f func(Tx) error) error
+	// Update runs f in a serializable transaction: all that it wrote is there,
+	// durably, when Update returns nil, and nothing of it otherwise. If f
+	// returns an error, Update returns that error as it is. f may run several
+	// times, when the transaction collides with another, and so must have no
+	// other effects.
+	Update(ctx context.Context, f func(Tx) error) error
+	// Sweep deletes records that expired at or before now, a bounded number at
+	// a time, and returns how many.
+	Sweep(ctx context.Context, now time.Time) (int, error)
+}
+
+// Tx is a transaction of a Store. It must not be kept after the function that
+// got it, nor shared by goroutines. Expiry does not hide a record: readers
+// compare Expires with their own clock.
+type Tx interface {
+	// Get returns a record. It wraps ErrNoRecord if there is none.
+	Get(kind, key string) (Record, error)
+	// Insert writes a record that must not exist. It wraps ErrRecordExists if
+	// it does; the transaction may go on.
+	Insert(Record) error
+	// Put writes a record, in place of the one with its kind and key if there
+	// is one.
+	Put(Record) error
+	// Delete removes a record; none is no error.
+	Delete(kind, key string) error
+	// List returns at most limit records of a kind and group whose keys come
+	// after the given one, in bytewise order of their keys. "" is before all.
+	List(kind, group, after string, limit int) ([]Record, error)
+}
+
+// Record is one thing that a Store keeps. Kind and Key name it.
+type Record struct {
+	// Kind is such as "identity" or "user": 1 to 64 bytes.
+	Kind string
+	// Key is unique within the kind: 1 to 1024 bytes, any of them but NUL.
+	Key string
+	// Group is what List selects by, often a pool or an owner: up to 1024
+	// bytes, empty if the kind is never listed.
+	Group string
+	// Value is up to MaxRecord bytes, usually JSON.
+	Value []byte
+	// Expires is when Sweep may delete it, in whole microseconds; zero means
+	// never.
+	Expires time.Time
+}
+
+// Limits of a Record; a Store refuses more with ErrRecordSize.
+const (
+	MaxRecordKind = 64
+	MaxRecordKey  = 1024
+	MaxRecord     = 256 << 10
+)
+
+var (
+	// ErrNoRecord means that Get found nothing.
+	ErrNoRecord = errors.New("no such record")
+	// ErrRecordExists means that Insert found a record of that kind and key.
+	ErrRecordExists = errors.New("record exists")
+	// ErrRecordSize means a kind, key, group or value that is empty, too long
+	// or not allowed.
+	ErrRecordSize = errors.New("record too large or malformed")
+)
