@@ -16,10 +16,11 @@ type Store interface {
 	// View runs f on one consistent snapshot. f must not write.
 	View(ctx context.Context, f func(Tx) error) error
 	// Update runs f in a serializable transaction: all that it wrote is there,
-	// durably, when Update returns nil, and nothing of it otherwise. If f
-	// returns an error, Update returns that error as it is. f may run several
-	// times, when the transaction collides with another, and so must have no
-	// other effects.
+	// durably, when Update returns nil, and nothing of it otherwise, but for
+	// ErrUncertain. If f returns an error, Update returns that error as it is.
+	// f may run several times, when the transaction collides with another, and
+	// so must have no other effects; what it saw in a run that collided may be
+	// inconsistent. f must not call the Store: some would wait for themselves.
 	Update(ctx context.Context, f func(Tx) error) error
 	// Sweep deletes records that expired at or before now, a bounded number at
 	// a time, and returns how many.
@@ -30,7 +31,8 @@ type Store interface {
 // got it, nor shared by goroutines. Expiry does not hide a record: readers
 // compare Expires with their own clock.
 type Tx interface {
-	// Get returns a record. It wraps ErrNoRecord if there is none.
+	// Get returns a record. It wraps ErrNoRecord if there is none, and for a
+	// name that no record can have.
 	Get(kind, key string) (Record, error)
 	// Insert writes a record that must not exist. It wraps ErrRecordExists if
 	// it does; the transaction may go on.
@@ -41,13 +43,14 @@ type Tx interface {
 	// Delete removes a record; none is no error.
 	Delete(kind, key string) error
 	// List returns at most limit records of a kind and group whose keys come
-	// after the given one, in bytewise order of their keys. "" is before all.
+	// after the given one, in bytewise order of their keys. "" is before all;
+	// the group "" is that of records without one. A limit below 1 lists none.
 	List(kind, group, after string, limit int) ([]Record, error)
 }
 
 // Record is one thing that a Store keeps. Kind and Key name it.
 type Record struct {
-	// Kind is such as "identity" or "user": 1 to 64 bytes.
+	// Kind is such as "identity" or "user": 1 to 64 bytes, any of them but NUL.
 	Kind string
 	// Key is unique within the kind: 1 to 1024 bytes, any of them but NUL.
 	Key string
@@ -56,17 +59,22 @@ type Record struct {
 	Group string
 	// Value is up to MaxRecord bytes, usually JSON.
 	Value []byte
-	// Expires is when Sweep may delete it, in whole microseconds; zero means
-	// never.
+	// Expires is when Sweep may delete it, in whole microseconds (what is finer
+	// is cut off), from 1970 to 9999; zero means never.
 	Expires time.Time
 }
 
 // Limits of a Record; a Store refuses more with ErrRecordSize.
 const (
-	MaxRecordKind = 64
-	MaxRecordKey  = 1024
-	MaxRecord     = 256 << 10
+	MaxRecordKind  = 64
+	MaxRecordKey   = 1024
+	MaxRecordGroup = 1024
+	MaxRecord      = 256 << 10
 )
+
+// MaxSweep is how many records one call of Sweep deletes at most. Who wants
+// them all gone calls it until it returns 0.
+const MaxSweep = 1000
 
 var (
 	// ErrNoRecord means that Get found nothing.
@@ -76,4 +84,12 @@ var (
 	// ErrRecordSize means a kind, key, group or value that is empty, too long
 	// or not allowed.
 	ErrRecordSize = errors.New("record too large or malformed")
+	// ErrReadOnly means that the function of a View wrote.
+	ErrReadOnly = errors.New("write in a view")
+	// ErrTxDone means that a Tx was used after its function had returned.
+	ErrTxDone = errors.New("transaction is over")
+	// ErrUncertain means that the answer to a commit was lost, as a network
+	// may: the transaction is there as a whole or not at all, and only reading
+	// tells which. It is never retried by a Store.
+	ErrUncertain = errors.New("outcome of the transaction is unknown")
 )
