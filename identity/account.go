@@ -5,6 +5,7 @@ import (
 
 	"github.com/rowan-authz/rowan/conditions"
 	"github.com/rowan-authz/rowan/engine"
+	"github.com/rowan-authz/rowan/policy"
 )
 
 // Account is what identity needs of a bundle: roles, pools, guardrails and
@@ -26,6 +27,9 @@ type Account struct {
 	// and by ARN. Pools name providers of their own.
 	OIDC map[string]*OIDCProvider
 	SAML map[string]*SAMLProvider
+	// Facebook is the app behind logins of graph.facebook.com, nil if there is
+	// none. Its access tokens are no JWTs: an endpoint is asked about them.
+	Facebook *FacebookProvider
 	// ServiceControl and ResourceControl are levels, root first; nil if there
 	// is none.
 	ServiceControl, ResourceControl []*engine.Set
@@ -38,6 +42,9 @@ type Role struct {
 	ARN, UniqueID string
 	// Trust is the trust policy; nil means that nobody can assume the role.
 	Trust *engine.Set
+	// TrustDocument is what Trust was compiled of, for CheckTrust; nil if there
+	// is none.
+	TrustDocument *policy.Document
 	// Identity holds the role's policies and is never nil; Boundary is nil if
 	// it has none.
 	Identity, Boundary *engine.Set
@@ -91,6 +98,15 @@ type SAMLProvider struct {
 	// and the addresses it may be posted to.
 	Audience   string
 	Recipients []string
+}
+
+// FacebookProvider is the app whose users' access tokens pools take.
+type FacebookProvider struct {
+	// AppID is the app's; its secret stands outside the bundle.
+	AppID string
+	// Endpoint is where tokens are checked, https://graph.facebook.com unless
+	// the bundle says otherwise.
+	Endpoint string
 }
 
 // PoolConfig is an identity pool as a bundle describes it.
