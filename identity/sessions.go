@@ -1,0 +1,219 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rowan-authz/rowan/engine"
+)
+
+// ErrSessionExpired means a session token that was good and whose time is over.
+var ErrSessionExpired = errors.New("session token expired")
+
+// SessionsOptions says what Sessions works with. Account, Keys, Store and Now
+// are required.
+type SessionsOptions struct {
+	Account *Account
+	// Keys opens session tokens.
+	Keys *Keyring
+	// Store holds revocations.
+	Store Store
+	Now   func() time.Time
+	// Poll is how often Run asks for revocations, 2 s if zero: so soon, and the
+	// time of one read later, every replica knows of one. MaxStale is how long
+	// sessions are opened while the store cannot be asked, one minute if zero,
+	// at least Poll: the bound of a revocation whatever happens.
+	Poll, MaxStale time.Duration
+	// CacheSize is how many sessions are kept open, 10,000 if zero.
+	CacheSize int
+}
+
+// Sessions opens session tokens of one account. It may be shared. A new bundle
+// makes new Sessions.
+//
+// Clocks of the processes that share keys may differ by clockSkew.
+type Sessions struct {
+	account        *Account
+	keys           *Keyring
+	store          Store
+	now            func() time.Time
+	poll, maxStale time.Duration
+	cache          *sessionCache
+	known          atomic.Pointer[revocations]
+	refreshing     sync.Mutex
+}
+
+const (
+	defaultPoll      = 2 * time.Second
+	defaultMaxStale  = time.Minute
+	defaultCacheSize = 10_000
+	// clockSkew is how far ahead of our clock a session may have been issued.
+	clockSkew = 5 * time.Minute
+)
+
+// NewSessions returns Sessions that open nothing until Refresh or Run has read
+// the revocations.
+func NewSessions(o SessionsOptions) (*Sessions, error) {
+	switch {
+	case o.Account == nil || o.Account.Vocabulary == nil:
+		return nil, errors.New("sessions need an account with its vocabulary")
+	case o.Keys == nil || o.Store == nil || o.Now == nil:
+		return nil, errors.New("sessions need a keyring, a store and a clock")
+	case o.Poll < 0 || o.MaxStale < 0 || o.CacheSize < 0:
+		return nil, errors.New("sessions: a time or a size below zero")
+	}
+	s := &Sessions{account: o.Account, keys: o.Keys, store: o.Store, now: o.Now, poll: o.Poll, maxStale: o.MaxStale}
+	if s.poll == 0 {
+		s.poll = defaultPoll
+	}
+	if s.maxStale == 0 {
+		s.maxStale = max(defaultMaxStale, s.poll)
+	}
+	if s.maxStale < s.poll {
+		return nil, fmt.Errorf("sessions: revocations are asked for every %v and stale after %v", s.poll, s.maxStale)
+	}
+	size := o.CacheSize
+	if size == 0 {
+		size = defaultCacheSize
+	}
+	s.cache = newSessionCache(size)
+	return s, nil
+}
+
+// opened is what is kept of a session beside itself.
+type opened struct {
+	by      *Sessions
+	session *Session // itself: what counts, whatever became of a copy
+	key     *Key     // which opened the token
+	names   []revocationName
+	caller  func() (*engine.Caller, error) // made once
+}
+
+// Open returns the session of a token that came with an access key id. Its
+// secret is for verifying the signature of the request, and until that is done
+// nobody has proved anything.
+//
+// It wraps ErrSessionToken for a token that is not ours, not of this access
+// key, or of a role that is gone or was made anew; ErrSessionExpired;
+// ErrSessionRevoked; and ErrRevocationsStale when revocations could not be read
+// for MaxStale. All of that is checked each time, also for a session that is
+// still open.
+func (s *Sessions) Open(ctx context.Context, accessKeyID, token string) (*Session, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if len(token) > MaxSessionToken || !uniqueID("ASIA", accessKeyID) {
+		return nil, ErrSessionToken
+	}
+	name := nameOpened(accessKeyID, token)
+	session := s.cache.get(name)
+	if session == nil {
+		var err error
+		if session, err = s.open(accessKeyID, token); err != nil {
+			return nil, err
+		}
+	}
+	err := s.check(session)
+	switch {
+	case err == nil:
+		s.cache.put(name, session)
+		return session, nil
+	case !errors.Is(err, ErrRevocationsStale): // which passes
+		s.cache.remove(name)
+	}
+	return nil, err
+}
+
+func (s *Sessions) open(accessKeyID, token string) (*Session, error) {
+	session, key, err := s.keys.openSession(s.now(), accessKeyID, token)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.account.role(session); err != nil {
+		return nil, err
+	}
+	session.opened = &opened{
+		by: s, session: session, key: key, names: session.revocationNames(),
+		caller: sync.OnceValues(func() (*engine.Caller, error) { return s.account.Caller(session, session.IssuedAt) }),
+	}
+	return session, nil
+}
+
+// check refuses an opened session whose time, key or right to be is over.
+func (s *Sessions) check(session *Session) error {
+	known := s.known.Load() // before the clock is read, lest it lie ahead
+	now := s.now()
+	switch {
+	case !session.opened.key.opens(now):
+		return ErrSessionToken
+	case !now.Before(session.Expires):
+		return ErrSessionExpired
+	case session.IssuedAt.After(now.Add(clockSkew)):
+		return fmt.Errorf("%w: issued in the future", ErrSessionToken)
+	case known == nil || now.Before(known.asked) || now.Sub(known.asked) > s.maxStale:
+		return ErrRevocationsStale
+	case known.revoked(session.opened.names, session.IssuedAt.Unix()):
+		return ErrSessionRevoked
+	}
+	return nil
+}
+
+// Caller returns what the engine needs to decide requests of a session that
+// Open returned; the caller is for requests that begin now. It fails as Open
+// does if the session's time is over meanwhile, and for a session policy that
+// the vocabulary does not take.
+func (s *Sessions) Caller(session *Session) (*engine.Caller, error) {
+	if session == nil || session.opened == nil || session.opened.by != s {
+		return nil, fmt.Errorf("%w: not opened here", ErrSessionToken)
+	}
+	session = session.opened.session
+	if err := s.check(session); err != nil {
+		return nil, err
+	}
+	caller, err := session.opened.caller()
+	if err != nil || !session.MFA {
+		return caller, err
+	}
+	return s.account.aged(caller, session, s.now())
+}
+
+// Refresh asks once for revocations. After an error what was known holds on,
+// until it is stale.
+func (s *Sessions) Refresh(ctx context.Context) error {
+	s.refreshing.Lock() // so that no slow reader puts back what was before
+	defer s.refreshing.Unlock()
+	fresh, err := s.known.Load().refreshed(ctx, s.store, s.now(), s.maxStale)
+	if err != nil {
+		return err
+	}
+	s.known.Store(fresh)
+	return nil
+}
+
+// Run refreshes at once and then every Poll until ctx ends. It tells failed
+// of errors, if that is not nil.
+func (s *Sessions) Run(ctx context.Context, failed func(error)) {
+	tick := time.NewTicker(s.poll)
+	defer tick.Stop()
+	for {
+		if err := s.refreshWithin(ctx, s.maxStale); err != nil && ctx.Err() == nil && failed != nil {
+			failed(err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// refreshWithin gives up in time for another attempt.
+func (s *Sessions) refreshWithin(ctx context.Context, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit/2)
+	defer cancel()
+	return s.Refresh(ctx)
+}
