@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rowan-authz/rowan/identity"
+	"github.com/rowan-authz/rowan/identity/storetest"
 )
 
 func TestMemoryKeepsItsOwnCopies(t *testing.T) {
@@ -47,4 +48,8 @@ func TestMemoryRefusesACancelledContext(t *testing.T) {
 		_, err := tx.Get("k", "a")
 		return err
 	}), identity.ErrNoRecord)
+}
+
+func TestMemoryKeepsTheContract(t *testing.T) {
+	storetest.Run(t, func(*testing.T) identity.Store { return identity.NewMemory() })
 }
