@@ -11,17 +11,20 @@ import (
 // "[secret]", and Reveal is the one way out. It is immutable and may be shared.
 // The zero value is empty.
 type Secret struct {
-	// A pointer, since fmt calls no methods on a value that it reached through
-	// an unexported field, and then prints a pointer as its address alone.
-	bytes *[]byte
+	// Two pointers, since fmt calls no methods on a value that it reached
+	// through an unexported field. It then prints pointers as addresses, but for
+	// the first one if the verb is wrong: that it follows.
+	box *box
 }
+
+type box struct{ bytes *[]byte }
 
 const hidden = "[secret]"
 
 // NewSecret returns a secret of a copy of b.
 func NewSecret(b []byte) Secret {
 	kept := append([]byte(nil), b...)
-	return Secret{&kept}
+	return Secret{&box{&kept}}
 }
 
 // Reveal returns a copy of the secret's bytes.
@@ -36,10 +39,10 @@ func (s Secret) Equal(t Secret) bool {
 }
 
 func (s Secret) view() []byte {
-	if s.bytes == nil {
+	if s.box == nil {
 		return nil
 	}
-	return *s.bytes
+	return *s.box.bytes
 }
 
 // String returns "[secret]".
