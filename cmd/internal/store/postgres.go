@@ -1,0 +1,108 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+// maxConnections is the size of a pool if the URL has no pool_max_conns.
+const maxConnections = 16
+
+func openPostgres(ctx context.Context, url string, log *slog.Logger) (*Store, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("store postgres: %w", err)
+	}
+	if !strings.Contains(url, "pool_max_conns=") {
+		config.MaxConns = maxConnections
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("store postgres: %w", err)
+	}
+	db := stdlib.OpenDBFromPool(pool)
+	closePool := func() error { pool.Close(); return nil }
+	where := fmt.Sprintf("store postgres %s/%s", config.ConnConfig.Host, config.ConnConfig.Database)
+	if err := durable(ctx, db); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", where, err), db.Close(), closePool())
+	}
+	if err := migrate(ctx, db, dialectPostgres, log); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", where, err), db.Close(), closePool())
+	}
+	return ofDatabase(&database{engine: postgresEngine(), read: db, write: db}, db.Close, closePool), nil
+}
+
+// durable refuses a server that answers commits before they are on disk. One
+// that does not know the setting has nothing to switch off.
+func durable(ctx context.Context, db *sql.DB) error {
+	var value string
+	err := db.QueryRowContext(ctx, `SELECT setting FROM pg_settings WHERE name = 'synchronous_commit'`).Scan(&value)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if value == "off" {
+		return errors.New("synchronous_commit is off: a crash would lose what was answered")
+	}
+	return nil
+}
+
+// Classes and codes of errors. Source: PostgreSQL, "Appendix A. PostgreSQL
+// Error Codes"; CockroachDB, "Transaction Retry Error Reference".
+const (
+	serializationFailure = "40001"
+	deadlockDetected     = "40P01"
+	completionUnknown    = "40003"
+	connectionException  = "08"
+	operatorIntervention = "57P"
+)
+
+func postgresEngine() engine {
+	code := func(err error) string {
+		var e *pgconn.PgError
+		if !errors.As(err, &e) {
+			return ""
+		}
+		return e.Code
+	}
+	return engine{
+		statements: statementsFor("$"),
+		view:       sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
+		update:     sql.TxOptions{Isolation: sql.LevelSerializable},
+		collided: func(err error) bool {
+			return code(err) == serializationFailure || code(err) == deadlockDetected
+		},
+		lost: func(err error) bool {
+			var network net.Error
+			return strings.HasPrefix(code(err), connectionException) || strings.HasPrefix(code(err), operatorIntervention) ||
+				errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) ||
+				errors.Is(err, net.ErrClosed) || errors.As(err, &network)
+		},
+		// Whatever the server did not refuse in so many words may have happened.
+		uncertain: func(err error) bool {
+			switch code := code(err); {
+			case errors.Is(err, pgx.ErrTxCommitRollback):
+				return false
+			case code == "":
+				return !pgconn.SafeToRetry(err)
+			default:
+				return code == completionUnknown || strings.HasPrefix(code, connectionException) ||
+					strings.HasPrefix(code, operatorIntervention) || strings.HasPrefix(code, "58") || strings.HasPrefix(code, "XX")
+			}
+		},
+	}
+}
