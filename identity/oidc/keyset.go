@@ -79,7 +79,7 @@ func usable(k PublicKey) bool {
 // ErrUnknownKey if there is none.
 func (s *KeySet) Key(_ context.Context, kid, alg string) (crypto.PublicKey, error) {
 	for _, k := range s.keys {
-		if k.ID == kid && (k.Algorithm == alg || k.Algorithm == "" && fits(k.Key, alg)) {
+		if k.ID == kid && (k.Algorithm == alg || k.Algorithm == "") && fits(k.Key, alg) {
 			return k.Key, nil
 		}
 	}
