@@ -162,15 +162,15 @@ type revocations struct {
 }
 
 // refreshed returns what the store knows now, reading as little as it can.
-func (old *revocations) refreshed(ctx context.Context, store Store, now time.Time, reread time.Duration) (*revocations, error) {
+func (r *revocations) refreshed(ctx context.Context, store Store, now time.Time, reread time.Duration) (*revocations, error) {
 	fresh := &revocations{asked: now, read: now}
 	err := store.View(ctx, func(tx Tx) error {
 		var err error
 		if fresh.changes, err = countChanges(tx); err != nil {
 			return err
 		}
-		if old != nil && old.changes == fresh.changes && now.Sub(old.read) < reread {
-			fresh.read, fresh.cuts = old.read, old.cuts
+		if r != nil && r.changes == fresh.changes && now.Sub(r.read) < reread {
+			fresh.read, fresh.cuts = r.read, r.cuts
 			return nil
 		}
 		fresh.cuts, err = readCuts(tx)

@@ -42,7 +42,7 @@ func TestSecretNeverPrints(t *testing.T) {
 	seen.Write(text2)
 	require.Error(t, gob.NewEncoder(&seen).Encode(struct{ S identity.Secret }{s}))
 
-	for _, form := range []string{text, fmt.Sprintf("%x", text), fmt.Sprintf("%X", text), fmt.Sprint([]byte(text)), "104, 117", "0x68, 0x75"} {
+	for _, form := range []string{text, fmt.Sprintf("%x", text), fmt.Sprintf("%X", text), fmt.Sprintf("%d", []byte(text)), "104, 117", "0x68, 0x75"} {
 		require.NotContains(t, seen.String(), form)
 	}
 	require.Contains(t, seen.String(), "[secret]")

@@ -69,9 +69,3 @@ func (c *sessionCache) remove(name openedName) {
 		delete(c.byName, name)
 	}
 }
-
-func (c *sessionCache) len() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.recent.Len()
-}
