@@ -528,7 +528,9 @@ func TestThreatMalleableECDSA(t *testing.T) {
 
 	// A curve that does not fit the algorithm is refused before any arithmetic.
 	p384 := newEC(elliptic.P384())
-	set := keysFunc(func(context.Context, string, string) (crypto.PublicKey, error) { return p384.Public().(*ecdsa.PublicKey), nil })
+	set := keysFunc(func(context.Context, string, string) (crypto.PublicKey, error) {
+		return p384.Public().(*ecdsa.PublicKey), nil
+	})
 	_, err = oidc.Verify(t.Context(), signed+"."+encode(genuine), set, expect(), now)
 	require.ErrorIs(t, err, oidc.ErrSignature)
 }
