@@ -1,0 +1,351 @@
+package sigv4
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// authorization is what a request says of its signature, in either form.
+type authorization struct {
+	accessKeyID, day, region, service, terminator string
+	// scope is day/region/service/terminator.
+	scope         string
+	signedHeaders string
+	signature     [32]byte
+	// date is the text of time.
+	date  string
+	time  time.Time
+	token string
+	// presigned is the query form, which expires.
+	presigned bool
+	expires   time.Duration
+	// bodyHash is X-Amz-Content-Sha256 of the query.
+	bodyHash string
+	// unknown says that the secret is a dummy.
+	unknown bool
+}
+
+// The inputs of the query form. Source: identity-protocol §4.1.
+const (
+	queryAlgorithm     = "X-Amz-Algorithm"
+	queryCredential    = "X-Amz-Credential"
+	queryDate          = "X-Amz-Date"
+	queryExpires       = "X-Amz-Expires"
+	querySignedHeaders = "X-Amz-SignedHeaders"
+	queryToken         = "X-Amz-Security-Token"
+	querySignature     = "X-Amz-Signature"
+	queryBodyHash      = "X-Amz-Content-Sha256"
+)
+
+var queryInputs = [...]string{queryAlgorithm, queryCredential, queryDate, queryExpires, querySignedHeaders, queryToken, querySignature}
+
+// The header inputs, as http.Header names them.
+const (
+	headerAuthorization = "Authorization"
+	headerContentType   = "Content-Type"
+	headerDate          = "X-Amz-Date"
+	headerToken         = "X-Amz-Security-Token"
+	headerBodyHash      = "X-Amz-Content-Sha256"
+	headerTarget        = "X-Amz-Target"
+	headerDecodedLength = "X-Amz-Decoded-Content-Length"
+	headerTrailer       = "X-Amz-Trailer"
+)
+
+// singleHeaders decide what a request means. Two of one are two readings.
+var singleHeaders = [...]string{headerContentType, headerDate, headerToken, headerBodyHash, headerTarget, headerDecodedLength, headerTrailer}
+
+// Bounds on what a stranger sends.
+const (
+	maxAccessKeyID   = 128
+	maxSignedHeaders = 128
+	maxToken         = 16 << 10
+)
+
+// read reads the one form that the request has.
+func (a *authorization) read(r *http.Request, q *query) *Error {
+	for _, name := range singleHeaders {
+		if len(r.Header[name]) > 1 {
+			return refuse(Malformed, "The request has more than one %s header.", name)
+		}
+	}
+	lines := r.Header[headerAuthorization]
+	if len(lines) > 1 {
+		return refuse(Malformed, "The request has more than one Authorization header.")
+	}
+	a.presigned = q.presigned
+	switch {
+	case len(lines) == 1 && q.presigned:
+		return refuse(BothForms, "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.")
+	case q.presigned:
+		return a.readQuery(r, q)
+	case len(lines) == 1 && lines[0] != "":
+		return a.readHeader(r, lines[0])
+	}
+	return refuse(NoCredentials, "Request is missing Authentication Token")
+}
+
+// readHeader reads the header form.
+func (a *authorization) readHeader(r *http.Request, line string) *Error {
+	scheme, rest, _ := strings.Cut(line, " ")
+	if !strings.HasPrefix(scheme, "AWS4-") {
+		return refuse(NoCredentials, "Request is missing Authentication Token")
+	}
+	if err := checkAlgorithm(scheme); err != nil {
+		return err
+	}
+	var credential, signature string
+	for part := range strings.SplitSeq(rest, ",") {
+		name, value, ok := strings.Cut(strings.Trim(part, " "), "=")
+		var to *string
+		switch name {
+		case "Credential":
+			to = &credential
+		case "SignedHeaders":
+			to = &a.signedHeaders
+		case "Signature":
+			to = &signature
+		}
+		if !ok || to == nil || *to != "" || value == "" {
+			return refuse(Malformed, "Authorization header requires 'Credential', 'SignedHeaders' and 'Signature', each once and with a value.")
+		}
+		*to = value
+	}
+	for _, p := range [...]struct{ name, value string }{{"Credential", credential}, {"SignedHeaders", a.signedHeaders}, {"Signature", signature}} {
+		if p.value == "" {
+			return refuse(Malformed, "Authorization header requires '%s' parameter.", p.name)
+		}
+	}
+	if token, ok := r.Header[headerToken]; ok {
+		if a.token = first(token); a.token == "" {
+			return refuse(BadToken, "The security token included in the request is invalid.")
+		}
+	}
+	// Source: identity-protocol §4.1. Date must then be signed, too.
+	name := headerDate
+	if _, ok := r.Header[headerDate]; !ok {
+		name = "Date"
+	}
+	if a.date = first(r.Header[name]); a.date == "" || len(r.Header[name]) > 1 {
+		return refuse(Malformed, "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
+	}
+	return a.parse(credential, signature)
+}
+
+// readQuery reads the query form.
+func (a *authorization) readQuery(r *http.Request, q *query) *Error {
+	var values [len(queryInputs)]string
+	for i, name := range queryInputs {
+		value, ok := q.get(name)
+		if value == "" && (name != queryToken || ok) {
+			return refuse(Malformed, "AWS query-string parameters must include '%s', with a value.", name)
+		}
+		values[i] = value
+	}
+	for _, name := range [...]string{headerDate, headerToken} {
+		if _, ok := r.Header[name]; ok {
+			return refuse(BothForms, "A presigned request has no %s header.", name)
+		}
+	}
+	if err := checkAlgorithm(values[0]); err != nil {
+		return err
+	}
+	a.date, a.signedHeaders, a.token = values[2], values[4], values[5]
+	expires, err := strconv.ParseUint(values[3], 10, 32)
+	life := time.Duration(expires) * time.Second
+	if err != nil || expires == 0 || life > maxPresigned || values[3] != strconv.FormatUint(expires, 10) {
+		return refuse(Malformed, "X-Amz-Expires must be a number of seconds from 1 to 604800.")
+	}
+	a.expires = life
+	a.bodyHash, _ = q.get(queryBodyHash)
+	return a.parse(values[1], values[6])
+}
+
+func checkAlgorithm(name string) *Error {
+	switch name {
+	case algorithm:
+		return nil
+	case "AWS4-ECDSA-P256-SHA256":
+		return refuse(NotImplemented, "Signature Version 4A is not implemented. Sign with AWS4-HMAC-SHA256.")
+	}
+	return refuse(Malformed, "The signing algorithm must be AWS4-HMAC-SHA256.")
+}
+
+// parse reads what both forms have.
+func (a *authorization) parse(credential, signature string) *Error {
+	if !a.parseCredential(credential) {
+		return refuse(Malformed, "Credential must have the form ACCESS-KEY-ID/YYYYMMDD/REGION/SERVICE/aws4_request.")
+	}
+	if !parseHash(&a.signature, signature) {
+		return refuse(Malformed, "Signature must be 64 lower-case hexadecimal digits.")
+	}
+	var ok bool
+	if a.time, ok = parseTime(a.date); !ok {
+		return refuse(Malformed, "The date of a signature must have the form YYYYMMDDTHHMMSSZ.")
+	}
+	if len(a.token) > maxToken {
+		return refuse(BadToken, "The security token included in the request is invalid.")
+	}
+	return nil
+}
+
+func (a *authorization) parseCredential(s string) bool {
+	a.accessKeyID, a.scope, _ = strings.Cut(s, "/")
+	var rest string
+	var region, service, terminator bool
+	a.day, rest, region = strings.Cut(a.scope, "/")
+	a.region, rest, service = strings.Cut(rest, "/")
+	a.service, a.terminator, terminator = strings.Cut(rest, "/")
+	if !region || !service || !terminator {
+		return false
+	}
+	if a.accessKeyID == "" || len(a.accessKeyID) > maxAccessKeyID {
+		return false
+	}
+	for i := range len(a.accessKeyID) {
+		if c := a.accessKeyID[i]; !letterOrDigit(c) && c != '_' {
+			return false
+		}
+	}
+	return len(a.day) == 8 && allDigits(a.day) && scopeName(a.region) && scopeName(a.service) && len(a.terminator) <= 64
+}
+
+// scopeName reports whether s may be a region or a service.
+func scopeName(s string) bool {
+	if s == "" || len(s) > 64 {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+func (v *Verifier) checkScope(a *authorization) *Error {
+	switch {
+	case a.region != v.o.Region:
+		return refuse(WrongScope, "Credential should be scoped to a valid region, not '%s'.", a.region)
+	case !slices.Contains(v.o.Services, a.service):
+		return refuse(WrongScope, "Credential should be scoped to correct service: '%s'.", v.o.Services[0])
+	case a.terminator != terminator:
+		return refuse(WrongScope, "Credential should be scoped with a valid terminator: 'aws4_request'.")
+	case a.day != a.date[:len(a.day)]:
+		return refuse(WrongScope, "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%s' != '%s', from '%s'.", a.day, a.date[:len(a.day)], a.date)
+	}
+	return nil
+}
+
+func (v *Verifier) checkHost(r *http.Request) *Error {
+	if r.Host == "" {
+		return refuse(Malformed, "The request has no Host.")
+	}
+	if v.o.Hosts != nil && !slices.Contains(v.o.Hosts, v.o.host(r)) {
+		return refuse(WrongScope, "The request is for another host.")
+	}
+	return nil
+}
+
+// checkTime checks both ends: a start in the future would stretch the life of
+// a presigned request. Source: identity-protocol §4.4.
+func (v *Verifier) checkTime(a *authorization, now time.Time) *Error {
+	at := func(t time.Time) string { return t.UTC().Format(timeFormat) }
+	if latest := now.Add(v.o.Skew); a.time.After(latest) {
+		return refuse(ClockSkew, "Signature not yet current: %s is still later than %s (%s + %s.)", a.date, at(latest), at(now), minutes(v.o.Skew))
+	}
+	if a.presigned {
+		if now.After(a.time.Add(min(a.expires, v.o.MaxExpires))) {
+			return refuse(RequestExpired, "Request has expired")
+		}
+		return nil
+	}
+	if earliest := now.Add(-v.o.Skew); a.time.Before(earliest) {
+		return refuse(ClockSkew, "Signature expired: %s is now earlier than %s (%s - %s.)", a.date, at(earliest), at(now), minutes(v.o.Skew))
+	}
+	return nil
+}
+
+// minutes prints a limit as clients know it, "15 min".
+func minutes(d time.Duration) string {
+	return strconv.FormatFloat(d.Minutes(), 'f', -1, 64) + " min"
+}
+
+const timeFormat = "20060102T150405Z"
+
+// parseTime reads YYYYMMDDTHHMMSSZ, nothing else. It is time.Parse for one
+// layout, at a tenth of its cost.
+func parseTime(s string) (time.Time, bool) {
+	if len(s) != len(timeFormat) || s[8] != 'T' || s[15] != 'Z' || !allDigits(s[:8]) || !allDigits(s[9:15]) {
+		return time.Time{}, false
+	}
+	two := func(i int) int { return int(s[i]-'0')*10 + int(s[i+1]-'0') }
+	year, month, day, hour, minute, second := two(0)*100+two(2), two(4), two(6), two(9), two(11), two(13)
+	t := time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC)
+	// time.Date carries what is too much; then the parts are others.
+	if year == 0 || t.Month() != time.Month(month) || t.Day() != day || hour > 23 || minute > 59 || second > 59 {
+		return time.Time{}, false
+	}
+	return t, true
+}
+
+// parseHash reads 64 lower-case hexadecimal digits.
+func parseHash(to *[32]byte, s string) bool {
+	if len(s) != 2*len(to) {
+		return false
+	}
+	for i := range to {
+		high, low := lowerHex(s[2*i]), lowerHex(s[2*i+1])
+		if high|low > 15 {
+			return false
+		}
+		to[i] = high<<4 | low
+	}
+	return true
+}
+
+// lowerHex returns the value of a digit, 255 for what is none.
+func lowerHex(c byte) byte {
+	switch {
+	case c >= '0' && c <= '9':
+		return c - '0'
+	case c >= 'a' && c <= 'f':
+		return c - 'a' + 10
+	}
+	return 255
+}
+
+func allDigits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+func letterOrDigit(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+}
+
+func first(lines []string) string {
+	if len(lines) == 0 {
+		return ""
+	}
+	return lines[0]
+}
+
+// unescape decodes a piece of a query that query.parse has checked.
+func unescape(s string) string {
+	if !strings.ContainsAny(s, "%+") {
+		return s
+	}
+	out, err := url.QueryUnescape(s)
+	if err != nil {
+		return ""
+	}
+	return out
+}

@@ -1,0 +1,325 @@
+package sigv4
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// target splits the request target as it came over the wire. URL.Path is
+// decoded, and an absolute target would set Host.
+func target(r *http.Request) (path, rawQuery string, err *Error) {
+	if r.Method == "" || !strings.HasPrefix(r.RequestURI, "/") {
+		return "", "", refuse(Malformed, "The request target must begin with '/'.")
+	}
+	path, rawQuery, _ = strings.Cut(r.RequestURI, "?")
+	return path, rawQuery, nil
+}
+
+// checkPath refuses paths that a verifier and a router may read differently.
+// Source: identity-protocol §4.2.
+func (v *Verifier) checkPath(path string) *Error {
+	switch {
+	case v.o.S3:
+		// The key of an object is the decoded path: with an encoded slash the
+		// same signature would hold for two targets.
+		if containsFold(path, "%2f") {
+			return refuse(Malformed, "The path has an encoded '/'.")
+		}
+	case v.o.REST:
+		for segment := range strings.SplitSeq(path[1:], "/") {
+			if dotSegment(segment) {
+				return refuse(Malformed, "The path has a '.' or '..' segment.")
+			}
+		}
+		if strings.Contains(path, "//") {
+			return refuse(Malformed, "The path has an empty segment.")
+		}
+	case path != "/":
+		return refuse(Malformed, "The path must be '/'.")
+	}
+	return nil
+}
+
+// dotSegment reports whether a segment is "." or "..", encoded or not.
+func dotSegment(s string) bool {
+	if len(s) > len("%2e%2e") {
+		return false
+	}
+	s = strings.ReplaceAll(strings.ToLower(s), "%2e", ".")
+	return s == "." || s == ".."
+}
+
+func containsFold(s, lower string) bool {
+	return strings.Contains(s, "%") && strings.Contains(strings.ToLower(s), lower)
+}
+
+// signedHeader is a header that the signature covers.
+type signedHeader struct {
+	name  string
+	lines []string // nil for host and content-length, which are not in the map
+}
+
+const (
+	nameHost          = "host"
+	nameContentLength = "content-length"
+)
+
+// readSignedHeaders reads the list of signed headers, and checks that they are
+// there and that all which must be signed are. Source: identity-protocol §4.2.
+func (s *scratch) readSignedHeaders(r *http.Request, a *authorization, s3 bool) *Error {
+	s.headers = s.headers[:0]
+	last, amz := "", 0
+	for name := range strings.SplitSeq(a.signedHeaders, ";") {
+		if name <= last {
+			return refuse(Malformed, "SignedHeaders must be sorted, and each name there once.")
+		}
+		last = name
+		lines, err := headerLines(r, name)
+		if err != nil {
+			return err
+		}
+		if len(s.headers) == maxSignedHeaders {
+			return refuse(Malformed, "More than %d headers are signed.", maxSignedHeaders)
+		}
+		if hasAmzPrefix(name) {
+			amz++
+		}
+		s.headers = append(s.headers, signedHeader{name, lines})
+	}
+	_, dated := r.Header[headerDate]
+	switch {
+	case !s.signed(nameHost):
+		return refuse(NotSigned, "'Host' must be a 'SignedHeader' in the AWS Authorization.")
+	case !s3 && len(r.Header[headerContentType]) > 0 && !s.signed("content-type"):
+		return refuse(NotSigned, "'Content-Type' must be a 'SignedHeader' in the AWS Authorization.")
+	case !a.presigned && !dated && !s.signed("date"):
+		return refuse(NotSigned, "'Date' must be a 'SignedHeader' in the AWS Authorization.")
+	case amz != countAmzHeaders(r.Header, s3 && a.presigned && !s.signed("x-amz-content-sha256")):
+		return refuse(NotSigned, "There were headers present in the request which were not signed: every x-amz-* header must be a 'SignedHeader'.")
+	}
+	return nil
+}
+
+// signed reports whether a header is covered.
+func (s *scratch) signed(name string) bool {
+	for i := range s.headers {
+		if s.headers[i].name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// countAmzHeaders counts the x-amz-* headers that must be signed. Every signed
+// one is there, so equal numbers mean that they are the same. A presigned
+// request of S3 may say once more, unsigned, that its body is not signed.
+func countAmzHeaders(h http.Header, echo bool) int {
+	n := 0
+	for name, lines := range h {
+		if echo && name == headerBodyHash && first(lines) == unsignedPayload {
+			continue
+		}
+		if hasAmzPrefix(name) {
+			n++
+		}
+	}
+	return n
+}
+
+// headerLines returns the lines of a header that is signed.
+func headerLines(r *http.Request, name string) ([]string, *Error) {
+	var buf [128]byte
+	canonical, ok := appendHeaderName(buf[:0], name)
+	if !ok {
+		return nil, refuse(Malformed, "SignedHeaders has a name that is empty, too long, or not of lower-case header characters.")
+	}
+	switch name {
+	case nameHost:
+		return nil, nil
+	case nameContentLength:
+		if r.ContentLength >= 0 {
+			return nil, nil
+		}
+	}
+	lines := r.Header[string(canonical)]
+	if len(lines) == 0 {
+		return nil, refuse(Malformed, "SignedHeaders names a header that the request does not have.")
+	}
+	for _, line := range lines {
+		// Clients disagree on tabs; the others cannot come from net/http.
+		if strings.IndexByte(line, '\t') >= 0 || strings.IndexByte(line, '\n') >= 0 || strings.IndexByte(line, '\r') >= 0 {
+			return nil, refuse(Malformed, "The value of a signed header has a tab or a line break.")
+		}
+	}
+	return lines, nil
+}
+
+// appendHeaderName appends a lower-case name as http.Header spells it, such as
+// Content-Type.
+func appendHeaderName(dst []byte, name string) (out []byte, ok bool) {
+	if name == "" || len(name) > cap(dst) {
+		return nil, false
+	}
+	upper := true
+	for i := range len(name) {
+		c := name[i]
+		if !headerNameByte[c] {
+			return nil, false
+		}
+		if upper && c >= 'a' && c <= 'z' {
+			c -= 'a' - 'A'
+		}
+		upper = c == '-'
+		dst = append(dst, c)
+	}
+	return dst, true
+}
+
+// headerNameByte holds the bytes of a token of HTTP but the upper-case letters.
+// Source: RFC 9110 §5.6.2.
+var headerNameByte = func() (t [256]bool) {
+	for _, c := range []byte("abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~") {
+		t[c] = true
+	}
+	return t
+}()
+
+// canonical writes the canonical request to s.buf.
+func (s *scratch) canonical(r *http.Request, a *authorization, path string, o *Options) *Error {
+	b := s.buf[:0]
+	b = append(b, r.Method...)
+	b = append(b, '\n')
+	if o.S3 {
+		var ok bool
+		if b, ok = appendEncoded(b, path, inPath); !ok {
+			return refuse(Malformed, "The path has a '%%' that no two hexadecimal digits follow.")
+		}
+	} else {
+		b = appendEscaped(b, path)
+	}
+	b = append(b, '\n')
+	b = s.query.appendCanonical(b)
+	b = append(b, '\n')
+	for i := range s.headers {
+		h := &s.headers[i]
+		b = append(b, h.name...)
+		b = append(b, ':')
+		switch {
+		case h.lines != nil:
+			b = appendLines(b, h.lines)
+		case h.name == nameHost:
+			b = append(b, o.host(r)...)
+		default:
+			b = strconv.AppendInt(b, r.ContentLength, 10)
+		}
+		b = append(b, '\n')
+	}
+	b = append(b, '\n')
+	b = append(b, a.signedHeaders...)
+	b = append(b, '\n')
+	b = append(b, s.bodyHash...)
+	s.buf = b
+	return nil
+}
+
+// host returns Host as clients sign it: without a default port.
+func (o *Options) host(r *http.Request) string {
+	if host, ok := strings.CutSuffix(r.Host, ":80"); ok && r.TLS == nil {
+		return host
+	}
+	if host, ok := strings.CutSuffix(r.Host, ":443"); ok && o.TLS(r) {
+		return host
+	}
+	return r.Host
+}
+
+// appendLines appends the value of a header: lines trimmed and joined, runs of
+// spaces as one.
+func appendLines(dst []byte, lines []string) []byte {
+	for i, line := range lines {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		line = strings.Trim(line, " ")
+		for {
+			run := strings.Index(line, "  ")
+			if run < 0 {
+				break
+			}
+			dst = append(dst, line[:run+1]...)
+			line = strings.TrimLeft(line[run:], " ")
+		}
+		dst = append(dst, line...)
+	}
+	return dst
+}
+
+// unreserved holds the bytes that are never encoded. Source: RFC 3986 §2.3.
+var unreserved = func() (t [256]bool) {
+	for c := range t {
+		t[c] = letterOrDigit(byte(c)) || strings.IndexByte("-_.~", byte(c)) >= 0
+	}
+	return t
+}()
+
+const upperHex = "0123456789ABCDEF"
+
+func appendByte(dst []byte, c byte) []byte {
+	if unreserved[c] {
+		return append(dst, c)
+	}
+	return append(dst, '%', upperHex[c>>4], upperHex[c&15])
+}
+
+// appendEscaped encodes a path, but its slashes.
+func appendEscaped(dst []byte, path string) []byte {
+	for i := range len(path) {
+		if path[i] == '/' {
+			dst = append(dst, '/')
+		} else {
+			dst = appendByte(dst, path[i])
+		}
+	}
+	return dst
+}
+
+// part is a part of a request target. In a path "/" delimits; in a query "+" is
+// a space.
+type part uint8
+
+const (
+	inPath part = iota
+	inQuery
+)
+
+// appendEncoded decodes s and encodes it again. It reports false for a
+// malformed escape.
+func appendEncoded(dst []byte, s string, in part) (out []byte, ok bool) {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		switch {
+		case c == '%':
+			if i+2 >= len(s) || hexDigit(s[i+1])|hexDigit(s[i+2]) > 15 {
+				return dst, false
+			}
+			dst = appendByte(dst, hexDigit(s[i+1])<<4|hexDigit(s[i+2]))
+			i += 2
+		case c == '+' && in == inQuery:
+			dst = append(dst, "%20"...)
+		case c == '/' && in == inPath:
+			dst = append(dst, c)
+		default:
+			dst = appendByte(dst, c)
+		}
+	}
+	return dst, true
+}
+
+// hexDigit returns the value of a digit in either case, 255 for what is none.
+func hexDigit(c byte) byte {
+	if c >= 'A' && c <= 'F' {
+		c += 'a' - 'A'
+	}
+	return lowerHex(c)
+}
