@@ -10,6 +10,7 @@ import (
 
 	"github.com/rowan-authz/rowan/conditions"
 	"github.com/rowan-authz/rowan/engine"
+	"github.com/rowan-authz/rowan/identity"
 	"github.com/rowan-authz/rowan/policy"
 )
 
@@ -29,6 +30,9 @@ type Bundle struct {
 	Tables        []*Table
 	IdentityPools []*IdentityPool
 	UserPools     []*UserPool
+	Providers     []*Provider
+	// Administrators hold no secrets: those of their access keys stand outside.
+	Administrators []*Administrator
 	// ServiceControl and ResourceControl are levels, root first; nil if there
 	// is none.
 	ServiceControl, ResourceControl []*Level
@@ -36,6 +40,7 @@ type Bundle struct {
 	vocabulary *conditions.Vocabulary
 	sources    []source
 	documents  []*document // of all kinds, in the order of files and places
+	warnings   []policy.Finding
 	names      map[place]string
 
 	serviceControl, resourceControl []*engine.Set
@@ -62,7 +67,7 @@ type Role struct {
 	// ARN is the role's, with its path.
 	ARN string
 	// Tags are those of the role itself; a session's own come on top.
-	Tags []Tag
+	Tags []identity.Tag
 	// MaxSession is how long a session may last.
 	MaxSession time.Duration
 	// Trust is the compiled trust policy; nil if the role has none, which means
@@ -71,16 +76,13 @@ type Role struct {
 	// Identity holds the role's managed and inline policies; it is never nil.
 	// Boundary is nil if the role has none.
 	Identity, Boundary *engine.Set
+	// UniqueID is AROA and 16 of A-Z2-7. A session is one of the role and its
+	// id: give a new id when a role is made anew, and old sessions end.
+	UniqueID string
 
-	policies []*document // managed, then inline
-	inlines  []*document
-	boundary *document
+	attached attached
 	trust    *document
-	file     string
 }
-
-// Tag is a tag of a role or a session.
-type Tag struct{ Key, Value string }
 
 // Level is one level of guardrails: a folder.
 type Level struct {
@@ -116,13 +118,23 @@ func (b *Bundle) IdentityPool(name string) (*IdentityPool, bool) { return find(b
 // UserPool returns the user pool of that name, which is the name of its file.
 func (b *Bundle) UserPool(name string) (*UserPool, bool) { return find(b.UserPools, name) }
 
+// Provider returns the provider of that name, which is the name of its file.
+func (b *Bundle) Provider(name string) (*Provider, bool) { return find(b.Providers, name) }
+
+// Administrator returns the administrator of that name.
+func (b *Bundle) Administrator(name string) (*Administrator, bool) {
+	return find(b.Administrators, name)
+}
+
 type named interface{ name() string }
 
-func (r *Role) name() string         { return r.Name }
-func (r *Resource) name() string     { return r.Name }
-func (t *Table) name() string        { return t.Name }
-func (p *IdentityPool) name() string { return p.Name }
-func (p *UserPool) name() string     { return p.Name }
+func (r *Role) name() string          { return r.Name }
+func (r *Resource) name() string      { return r.Name }
+func (t *Table) name() string         { return t.Name }
+func (p *IdentityPool) name() string  { return p.Name }
+func (p *UserPool) name() string      { return p.Name }
+func (p *Provider) name() string      { return p.Name }
+func (a *Administrator) name() string { return a.Name }
 
 // sorted puts files in the order of their names, which is not that of their
 // paths: a.yaml comes after a-b.yaml.
@@ -164,6 +176,7 @@ func (b *Bundle) text(p string) []byte {
 //
 //   - NAME for policies/NAME.json, as a permissions boundary too,
 //   - ROLE/NAME for an inline policy of a role, ROLE/trust for its trust policy,
+//   - administrators/NAME/POLICY for an inline policy of an administrator,
 //   - resources/NAME for the policy of a resource,
 //   - the path without .json for a guardrail: guardrails/scp/00-root/NAME,
 //   - pools/NAME/guests for the session policy of an identity pool's guests.
@@ -197,16 +210,29 @@ func (b *Bundle) Lint() []policy.Finding {
 			out = append(out, f)
 		}
 	}
-	const maxInline = 10240
+	for _, f := range b.warnings {
+		at, _ := slices.BinarySearchFunc(out, f, compareFindings)
+		out = slices.Insert(out, at, f)
+	}
+	// Source: IAM User Guide, "IAM and AWS STS quotas".
 	for _, r := range b.Roles {
-		size := 0
-		for _, d := range r.inlines {
-			size += d.size
-		}
-		if size > maxInline {
-			out = append(out, policy.Finding{Severity: policy.Limit, Error: *fault(r.file, policy.Position{}, "/inline",
-				"%d characters without white space: the limit of the inline policies of a role is %d", size, maxInline)})
-		}
+		out = r.attached.sized(out, "a role", 10240)
+	}
+	for _, a := range b.Administrators {
+		out = a.attached.sized(out, "a user", 2048)
+	}
+	return out
+}
+
+// sized adds what is wrong with the size of inline policies.
+func (a *attached) sized(out []policy.Finding, whose string, most int) []policy.Finding {
+	size := 0
+	for _, d := range a.inlines {
+		size += d.size
+	}
+	if size > most {
+		out = append(out, policy.Finding{Severity: policy.Limit, Error: *fault(a.file, policy.Position{}, "/inline",
+			"%d characters without white space: the limit of the inline policies of %s is %d", size, whose, most)})
 	}
 	return out
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // Coverage says what of a bundle's policies the cells of suites met: every
-// statement but those of trust policies, and every value of their conditions.
+// statement but those of trust policies and of administrators alone, and every value of their conditions.
 type Coverage struct {
 	// Statements are in the order of files and places.
 	Statements []StatementCoverage
@@ -86,8 +86,9 @@ func (c *Coverage) Percent() float64 {
 
 func newCoverage(b *Bundle) *Coverage {
 	c := &Coverage{places: map[place]int{}}
+	beyond := b.beyondSuites()
 	for _, d := range b.documents {
-		if d.kind == policy.Trust || d.kind == policy.Session {
+		if d.kind == policy.Trust || d.kind == policy.Session || beyond[d] {
 			continue // suites evaluate no trust policy; the guests' is written by the loader
 		}
 		for i := range d.Statements {
@@ -101,6 +102,27 @@ func newCoverage(b *Bundle) *Coverage {
 		}
 	}
 	return c
+}
+
+// beyondSuites returns the documents of administrators that no role has: in
+// suites sessions of roles ask.
+func (b *Bundle) beyondSuites() map[*document]bool {
+	out := map[*document]bool{}
+	mark := func(a *attached, beyond bool) {
+		for _, d := range a.policies {
+			out[d] = beyond
+		}
+		if a.limit != nil {
+			out[a.limit] = beyond
+		}
+	}
+	for _, a := range b.Administrators {
+		mark(&a.attached, true)
+	}
+	for _, r := range b.Roles {
+		mark(&r.attached, false)
+	}
+	return out
 }
 
 // valuesOf lists the condition values of a statement, each with a condition

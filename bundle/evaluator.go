@@ -61,7 +61,7 @@ func (b *Bundle) Principal(role, name string) (engine.Principal, error) {
 	if err != nil {
 		return p, err
 	}
-	return p.WithRole(r.ARN)
+	return p.WithUniqueID(r.UniqueID).WithRole(r.ARN)
 }
 
 // Owner returns the account that owns a resource: the one of its ARN, else the

@@ -29,6 +29,8 @@ var folders = []struct{ dir, ext, want string }{
 	{"roles", ".yaml", "roles/NAME.yaml"},
 	{"resources", ".yaml", "resources/NAME.yaml"},
 	{"pools", ".yaml", "pools/NAME.yaml"},
+	{"providers", ".yaml", "providers/NAME.yaml, with NAME.xml for the metadata of a SAML provider"},
+	{"administrators", ".yaml", "administrators/NAME.yaml"},
 	{"tables", ".yaml", "tables/NAME.yaml"},
 	{"tests", "_test.yaml", "tests/NAME_test.yaml"},
 	{"guardrails", ".rego", "guardrails/scp/NN-LEVEL/NAME.json or guardrails/rcp/NN-LEVEL/NAME.json"},
@@ -114,13 +116,16 @@ func shape(p string, d fs.DirEntry) string {
 		if nested == d.IsDir() {
 			return "unknown: want " + f.want
 		}
+		if nested && top == "providers" && strings.HasSuffix(rest, ".xml") {
+			return nameShape(rest, ".xml", f.want)
+		}
 		if nested {
 			return nameShape(rest, f.ext, f.want)
 		}
 		return ""
 	}
 	if d.IsDir() {
-		return "unknown folder: want policies, roles, resources, guardrails, pools, tables or tests"
+		return "unknown folder: want policies, roles, resources, guardrails, pools, providers, administrators, tables or tests"
 	}
 	return "unknown file: want rowan.yaml, and folders"
 }
@@ -217,7 +222,7 @@ func digest(files []source) string {
 // stem is the NAME of a path.
 func stem(p string) string {
 	base := path.Base(p)
-	for _, ext := range []string{"_test.yaml", ".yaml", ".json"} {
+	for _, ext := range []string{"_test.yaml", ".yaml", ".json", ".xml"} {
 		if s, ok := strings.CutSuffix(base, ext); ok {
 			return s
 		}

@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"path"
 	"slices"
 	"strings"
 
@@ -8,6 +9,7 @@ import (
 
 	"github.com/rowan-authz/rowan/conditions"
 	"github.com/rowan-authz/rowan/engine"
+	"github.com/rowan-authz/rowan/identity"
 )
 
 // keyFinder is what settings needs of a vocabulary.
@@ -17,9 +19,9 @@ type keyFinder interface {
 
 func untyped(k conditions.Key) bool { return k.Kind == conditions.Untyped }
 
-// identity is who asks in a suite: a session of a role, usually one that an
+// suiteIdentity is who asks in a suite: a session of a role, usually one that an
 // identity pool made.
-type identity struct {
+type suiteIdentity struct {
 	name      string
 	role      string
 	principal engine.Principal
@@ -34,7 +36,7 @@ type identityReader struct {
 	role, id      string
 	authenticated bool
 	claims        node
-	tags          []Tag
+	tags          []identity.Tag
 	pool          string
 	provider      string
 	context       []setting
@@ -42,7 +44,7 @@ type identityReader struct {
 
 const identityFields = "role, identityId, authenticated, claims, tags, pool, provider or context"
 
-func (s *suiteReader) identity(name string, n node) *identity {
+func (s *suiteReader) identity(name string, n node) *suiteIdentity {
 	r := &identityReader{suite: s, place: n}
 	n.object(identityFields, func(member string, x node) bool {
 		switch member {
@@ -74,9 +76,9 @@ func (s *suiteReader) identity(name string, n node) *identity {
 
 // identity resolves what the members name and derives the context keys of the
 // session.
-func (r *identityReader) identity(name string) *identity {
+func (r *identityReader) identity(name string) *suiteIdentity {
 	b, n := r.suite.bundle, r.place
-	out := &identity{name: name, role: r.role}
+	out := &suiteIdentity{name: name, role: r.role}
 	role, ok := b.Role(r.role)
 	if !ok {
 		if r.role != "" {
@@ -90,7 +92,7 @@ func (r *identityReader) identity(name string) *identity {
 		return out
 	}
 	out.principal = p
-	pool := r.pooled()
+	pool := r.pooled(role)
 	if pool != nil && !r.authenticated {
 		out.session = pool.GuestSession
 	}
@@ -100,7 +102,7 @@ func (r *identityReader) identity(name string) *identity {
 }
 
 // pooled returns the pool of the identity; nil if it has none.
-func (r *identityReader) pooled() *IdentityPool {
+func (r *identityReader) pooled(role *Role) *IdentityPool {
 	b, n := r.suite.bundle, r.place
 	if r.id == "" {
 		for _, member := range []string{"authenticated", "claims", "pool", "provider"} {
@@ -132,15 +134,15 @@ func (r *identityReader) pooled() *IdentityPool {
 		n.fault("claims of an identity that is not authenticated: nobody vouched for them")
 	case pool.Unauthenticated == "":
 		n.fault("pools/%s.yaml has no guests: say authenticated: true", pool.Name)
-	case pool.Unauthenticated != r.role && !pool.ClassicFlow:
-		n.fault("guests of pools/%s.yaml get the role %s, not %s", pool.Name, pool.Unauthenticated, short(r.role))
+	case pool.Unauthenticated != role.ARN && !pool.ClassicFlow:
+		n.fault("guests of pools/%s.yaml get the role %s, not %s", pool.Name, path.Base(pool.Unauthenticated), short(r.role))
 	}
 	return pool
 }
 
 // login returns the provider that the identity signed in with; nil if that
 // does not matter or cannot be told.
-func (r *identityReader) login(pool *IdentityPool) *Provider {
+func (r *identityReader) login(pool *IdentityPool) *identity.PoolProvider {
 	if pool == nil || !r.authenticated {
 		if r.provider != "" {
 			r.place.fault("a provider is said of an authenticated identity of a pool")
@@ -148,12 +150,12 @@ func (r *identityReader) login(pool *IdentityPool) *Provider {
 		return nil
 	}
 	if r.provider != "" {
-		i := slices.IndexFunc(pool.Providers, func(p Provider) bool { return p.Name == r.provider })
+		i := slices.IndexFunc(pool.Providers, func(p identity.PoolProvider) bool { return p.Name == r.provider })
 		switch {
 		case i >= 0:
 			return &pool.Providers[i]
 		case pool.DeveloperProvider == r.provider:
-			return &Provider{Name: r.provider, Kind: DeveloperProvider}
+			return &identity.PoolProvider{Name: r.provider, Kind: identity.DeveloperProvider}
 		}
 		r.place.fault("pools/%s.yaml has no provider %q", pool.Name, short(r.provider))
 		return nil
@@ -185,7 +187,7 @@ func (r *identityReader) federation(pool *IdentityPool) []setting {
 		amr = []string{"authenticated"}
 		if p := r.login(pool); p != nil {
 			amr = append(amr, p.Name)
-			if sub, ok := r.claim("sub"); ok && p.Kind == UserPoolProvider {
+			if sub, ok := r.claim("sub"); ok && p.Kind == identity.UserPoolProvider {
 				amr = append(amr, p.Name+":CognitoSignIn:"+sub)
 			}
 		}
@@ -206,7 +208,7 @@ func (r *identityReader) sessionTags(role *Role, pool *IdentityPool) []setting {
 	}
 	var out []setting
 	for _, t := range role.Tags {
-		if !slices.ContainsFunc(own, func(o Tag) bool { return strings.EqualFold(o.Key, t.Key) }) {
+		if !slices.ContainsFunc(own, func(o identity.Tag) bool { return strings.EqualFold(o.Key, t.Key) }) {
 			out = append(out, setting{key: "aws:PrincipalTag/" + t.Key, values: []string{t.Value}})
 		}
 	}
@@ -218,7 +220,7 @@ func (r *identityReader) sessionTags(role *Role, pool *IdentityPool) []setting {
 
 // mapped returns the session tags that the pool makes of the claims; ok is
 // false if there is no pool that maps any.
-func (r *identityReader) mapped(pool *IdentityPool) (tags []Tag, ok bool) {
+func (r *identityReader) mapped(pool *IdentityPool) (tags []identity.Tag, ok bool) {
 	if pool == nil {
 		return nil, false
 	}
@@ -235,7 +237,7 @@ func (r *identityReader) mapped(pool *IdentityPool) (tags []Tag, ok bool) {
 	}
 	from := p.PrincipalTags.Claims
 	if p.PrincipalTags.Defaults {
-		from = []TagClaim{{"client", "aud"}, {"username", "sub"}}
+		from = []identity.TagClaim{{Tag: "client", Claim: "aud"}, {Tag: "username", Claim: "sub"}}
 	}
 	for _, x := range from {
 		// A claim that is missing or a list makes no tag, never an empty one.
@@ -246,7 +248,7 @@ func (r *identityReader) mapped(pool *IdentityPool) (tags []Tag, ok bool) {
 		if !tagText(value, maxTagValue) {
 			r.claims.fault("the claim %q cannot be the tag %q: it has characters or a length that tags have not", short(x.Claim), x.Tag)
 		}
-		tags = append(tags, Tag{x.Tag, value})
+		tags = append(tags, identity.Tag{Key: x.Tag, Value: value})
 	}
 	return tags, true
 }
@@ -265,7 +267,7 @@ func (r *identityReader) claim(name string) (value string, ok bool) {
 	return "", false
 }
 
-func sameTags(a, b []Tag) bool {
+func sameTags(a, b []identity.Tag) bool {
 	if len(a) != len(b) {
 		return false
 	}
@@ -277,7 +279,7 @@ func sameTags(a, b []Tag) bool {
 	return true
 }
 
-func tagList(tags []Tag) string {
+func tagList(tags []identity.Tag) string {
 	if len(tags) == 0 {
 		return "no tags"
 	}

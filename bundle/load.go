@@ -133,6 +133,10 @@ func (l *loader) yaml(p string, root node) {
 		b.Tables = append(b.Tables, l.table(name, root))
 	case "pools":
 		l.pool(name, root)
+	case "providers":
+		b.Providers = append(b.Providers, l.registered(name, root))
+	case "administrators":
+		b.Administrators = append(b.Administrators, l.administrator(name, root))
 	}
 }
 
@@ -183,8 +187,36 @@ func (l *loader) refer() {
 	sorted(b.Tables)
 	sorted(b.IdentityPools)
 	sorted(b.UserPools)
+	sorted(b.Providers)
+	sorted(b.Administrators)
+	l.identify()
 	for _, check := range l.references {
 		check()
+	}
+}
+
+// identify gives roles, administrators and providers their ARNs, which what is
+// checked next may name.
+func (l *loader) identify() {
+	for _, r := range l.bundle.Roles {
+		r.ARN = l.iam("role" + r.Path + r.Name)
+		if r.UniqueID == "" {
+			r.UniqueID = derivedID("AROA", r.ARN)
+		}
+	}
+	for _, a := range l.bundle.Administrators {
+		a.ARN = l.iam("user" + a.Path + a.Name)
+		if a.UniqueID == "" {
+			a.UniqueID = derivedID("AIDA", a.ARN)
+		}
+	}
+	for _, p := range l.bundle.Providers {
+		switch {
+		case p.OIDC != nil:
+			p.OIDC.ARN = l.iam("oidc-provider/" + p.OIDC.Name)
+		case p.SAML != nil:
+			p.SAML.ARN = l.iam("saml-provider/" + p.Name)
+		}
 	}
 }
 
@@ -224,19 +256,18 @@ func (l *loader) compile() (err error) {
 	}
 	slices.SortStableFunc(b.documents, compareDocuments)
 	for _, r := range b.Roles {
-		r.policies = append(r.policies, r.inlines...)
-		if r.Identity, err = l.set(policy.Identity, r.policies...); err != nil {
+		if r.Identity, r.Boundary, err = r.attached.compile(l); err != nil {
 			return err
-		}
-		if r.boundary != nil {
-			if r.Boundary, err = l.set(policy.Boundary, r.boundary); err != nil {
-				return err
-			}
 		}
 		if r.trust != nil {
 			if r.Trust, err = l.set(policy.Trust, r.trust); err != nil {
 				return err
 			}
+		}
+	}
+	for _, a := range b.Administrators {
+		if a.Identity, a.Boundary, err = a.attached.compile(l); err != nil {
+			return err
 		}
 	}
 	for _, r := range b.Resources {

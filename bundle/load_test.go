@@ -15,6 +15,8 @@ import (
 
 	"github.com/rowan-authz/rowan/bundle"
 	"github.com/rowan-authz/rowan/conditions"
+	"github.com/rowan-authz/rowan/identity"
+	"github.com/rowan-authz/rowan/identity/userpool"
 	"github.com/rowan-authz/rowan/policy"
 )
 
@@ -30,7 +32,7 @@ func TestLoadFull(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, "arn:aws:iam::012345678901:role/shop/Shopper", shopper.ARN)
 	require.Equal(t, 2*time.Hour, shopper.MaxSession)
-	require.Equal(t, []bundle.Tag{{Key: "newsletter", Value: "yes"}, {Key: "Shop", Value: "none"}}, shopper.Tags)
+	require.Equal(t, []identity.Tag{{Key: "newsletter", Value: "yes"}, {Key: "Shop", Value: "none"}}, shopper.Tags)
 	require.Equal(t, 4, shopper.Identity.Len(), "two managed statements, two inline ones")
 	require.NotNil(t, shopper.Boundary)
 	require.NotNil(t, shopper.Trust)
@@ -70,38 +72,160 @@ func TestLoadPools(t *testing.T) {
 	p, ok := b.IdentityPool("shop")
 	require.True(t, ok)
 	require.Nil(t, p.GuestSession)
+	require.Empty(t, p.GuestPolicy)
+	require.True(t, p.NoLinking)
+	require.Equal(t, "arn:aws:iam::012345678901:role/shop/Shopper", p.Authenticated)
+	require.Empty(t, p.Unauthenticated)
 	require.Equal(t, "login.shop.example", p.DeveloperProvider)
-	require.Equal(t, []bundle.Provider{
+	require.Equal(t, []identity.PoolProvider{
 		{
-			Name: "cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Shop1", Kind: bundle.UserPoolProvider,
+			Name: "cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Shop1", Kind: identity.UserPoolProvider,
 			Clients: []string{"web1"}, ServerSideTokenCheck: true,
-			Roles: bundle.RoleMapping{Type: "rules", Ambiguous: "deny", Rules: []bundle.RoleRule{
-				{Claim: "custom:job", Match: "equals", Value: "clerk", Role: "Clerk"},
+			Roles: identity.RoleMapping{Type: "Rules", Ambiguous: "Deny", Rules: []identity.RoleRule{
+				{Claim: "custom:job", Match: "Equals", Value: "clerk", Role: "arn:aws:iam::012345678901:role/Clerk"},
 			}},
-			PrincipalTags: bundle.PrincipalTags{Claims: []bundle.TagClaim{{Tag: "shop", Claim: "custom:shop"}}},
+			PrincipalTags: identity.PrincipalTags{Claims: []identity.TagClaim{{Tag: "shop", Claim: "custom:shop"}}},
 		},
 		{
-			Name: "idp.example.com/realms/a", Kind: bundle.OIDCProvider, Clients: []string{"web2"},
-			Roles:         bundle.RoleMapping{Type: "token", Ambiguous: "authenticatedRole"},
-			PrincipalTags: bundle.PrincipalTags{Defaults: true},
+			Name: "cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Staff1", Kind: identity.UserPoolProvider,
+			Clients: []string{"desk1"}, Roles: identity.RoleMapping{Type: "Token", Ambiguous: "AuthenticatedRole"},
 		},
-		{Name: "arn:aws:iam::012345678901:saml-provider/Corp", Kind: bundle.SAMLProvider},
+		{
+			Name: "idp.example.com/realms/a", Kind: identity.OpenIDProvider, Clients: []string{"web2"},
+			PrincipalTags: identity.PrincipalTags{Defaults: true},
+		},
+		{Name: "tenant.example.net/", Kind: identity.OpenIDProvider, Clients: []string{"web3"}},
+		{Name: "graph.facebook.com", Kind: identity.SocialProvider, Clients: []string{"1234567890"}},
+		{Name: "arn:aws:iam::012345678901:saml-provider/Corp", Kind: identity.SAML2Provider},
 	}, p.Providers)
 	visitors, ok := b.IdentityPool("visitors")
 	require.True(t, ok)
 	require.Equal(t, []string{"s3"}, visitors.GuestServices)
 	require.Equal(t, policy.Session, visitors.GuestSession.Kind())
+	d, err := policy.Parse("guests", []byte(visitors.GuestPolicy))
+	require.NoError(t, err)
+	require.NoError(t, d.Validate(policy.Session, vocabulary))
+	require.Equal(t, "s3:*", d.Statements[0].Action.Values[0].Value)
 
-	u, ok := b.UserPool("people")
+	require.Equal(t, []userpool.Config{
+		{
+			ID: "eu-west-1_Shop1", Name: "people", MFA: "OPTIONAL", SignUp: true, TOTPIssuer: "The Shop",
+			AliasAttributes: []string{"email", "preferred_username"}, AutoVerified: []string{"email"},
+			Attributes: []userpool.AttributeConfig{
+				{Name: "email", Mutable: true, Required: true, Max: 256},
+				{Name: "custom:shop", Max: 32},
+				{Name: "custom:job", Mutable: true, Min: 1, Max: 2048},
+			},
+			Password: userpool.PasswordPolicy{MinimumLength: 12, RequireLowercase: true, RequireNumbers: true, TemporaryDays: 3},
+			Clients: []userpool.ClientConfig{{
+				ID: "web1", Name: "web", HasSecret: true, Flows: []string{"USER_SRP_AUTH"}, Revocation: true,
+				IDTokenLife: 10 * time.Minute, AccessTokenLife: 24 * time.Hour, RefreshTokenLife: 90 * 24 * time.Hour, SessionLife: 3 * time.Minute,
+				CallbackURLs: []string{"https://shop.example/back", "http://localhost:3000/back"}, LogoutURLs: []string{"https://shop.example/"},
+				Scopes:         []string{"openid", "email"},
+				ReadAttributes: []string{"email", "email_verified", "custom:shop", "custom:job"}, WriteAttributes: []string{"email"},
+				RotateRefresh: true, RotateGrace: 10 * time.Second,
+			}},
+			Groups: []userpool.GroupConfig{
+				{Name: "clerks", Description: "Those at the counter", RoleARN: "arn:aws:iam::012345678901:role/Clerk", Precedence: 1},
+				{Name: "everyone", Precedence: -1},
+			},
+		},
+		{
+			ID: "eu-west-1_Staff1", Name: "staff", MFA: "OFF", UsernameAttributes: []string{"email"},
+			Password: userpool.PasswordPolicy{
+				MinimumLength: 8, RequireUppercase: true, RequireLowercase: true, RequireNumbers: true, RequireSymbols: true, TemporaryDays: 7,
+			},
+			Clients: []userpool.ClientConfig{{
+				ID: "desk1", Name: "desk", Flows: []string{"USER_SRP_AUTH", "REFRESH_TOKEN_AUTH"}, PreventUserExistenceErrors: true, Revocation: true,
+				IDTokenLife: time.Hour, AccessTokenLife: time.Hour, RefreshTokenLife: 30 * 24 * time.Hour, SessionLife: 3 * time.Minute,
+			}},
+		},
+	}, b.UserPoolConfigs())
+}
+
+// TestIdentityAccount wants the account of a bundle to have all that identity asks of one.
+func TestIdentityAccount(t *testing.T) {
+	b := load(t, os.DirFS(fullDir))
+	a, err := b.IdentityAccount()
+	require.NoError(t, err)
+	require.Equal(t, "012345678901 aws eu-west-1", a.ID+" "+a.Partition+" "+a.Region)
+	require.Same(t, vocabulary, a.Vocabulary)
+	require.Len(t, a.ServiceControl, 2)
+	require.Len(t, a.ResourceControl, 1)
+
+	require.Len(t, a.Roles, 2)
+	shopper := a.Roles["arn:aws:iam::012345678901:role/shop/Shopper"]
+	require.Regexp(t, "^AROA[A-Z2-7]{16}$", shopper.UniqueID)
+	require.NotNil(t, shopper.Trust)
+	require.NoError(t, identity.CheckTrust(shopper.TrustDocument))
+	require.NotNil(t, shopper.TrustDocument)
+	require.NotNil(t, shopper.Boundary)
+	require.Equal(t, 2*time.Hour, shopper.MaxSession)
+	require.Equal(t, []identity.Tag{{Key: "newsletter", Value: "yes"}, {Key: "Shop", Value: "none"}}, shopper.Tags)
+	clerk := a.Roles["arn:aws:iam::012345678901:role/Clerk"]
+	require.Equal(t, "AROAEXAMPLEEXAMPLE22", clerk.UniqueID)
+	require.Nil(t, clerk.Trust)
+	require.Nil(t, clerk.TrustDocument)
+	require.Nil(t, clerk.Boundary)
+
+	require.Len(t, a.Pools, 2)
+	require.Equal(t, "shop", a.Pools["eu-west-1:0d9c"].Name)
+
+	require.Len(t, a.Administrators, 2, "one administrator with two keys, and one without")
+	ops := a.Administrators["AKIAEXAMPLE000000002"]
+	require.Equal(t, "AKIAEXAMPLE000000002", ops.AccessKeyID)
+	require.Equal(t, "arn:aws:iam::012345678901:user/staff/ops", ops.ARN)
+	require.Equal(t, "AIDAEXAMPLEEXAMPLE22", ops.UniqueID)
+	require.Equal(t, []identity.Tag{{Key: "team", Value: "ops"}}, ops.Tags)
+	require.Equal(t, 3, ops.Identity.Len(), "two managed statements, an inline one")
+	require.NotNil(t, ops.Boundary)
+	reader, ok := b.Administrator("reader")
 	require.True(t, ok)
-	require.Equal(t, &bundle.UserPool{
-		Name: "people", ID: "eu-west-1_Shop1", MFA: "optional", SignUp: true, MinimumPassword: 12,
-		Clients: []bundle.UserPoolClient{{
-			Name: "web", ID: "web1", Secret: true, Flows: []string{"USER_SRP_AUTH"},
-			CallbackURLs: []string{"https://shop.example/back"}, LogoutURLs: []string{"https://shop.example/"},
-		}},
-		Groups: []bundle.UserPoolGroup{{Name: "clerks", Role: "Clerk", Precedence: 1}, {Name: "everyone", Precedence: -1}},
-	}, u)
+	require.Equal(t, "arn:aws:iam::012345678901:user/reader", reader.ARN)
+	require.Regexp(t, "^AIDA[A-Z2-7]{16}$", reader.UniqueID)
+	require.NotNil(t, reader.Identity)
+
+	require.Equal(t, map[string]*identity.OIDCProvider{"idp.example.com/realms/a": {
+		Name: "idp.example.com/realms/a", ARN: "arn:aws:iam::012345678901:oidc-provider/idp.example.com/realms/a",
+		Issuer: "https://idp.example.com/realms/a", KeysURL: "https://idp.example.com/realms/a/certs",
+		Clients: []string{"web2", "batch"}, Algorithms: []string{"RS256", "ES256"},
+	}}, a.OIDC)
+	require.Same(t, a.OIDC["idp.example.com/realms/a"], a.Issuer("idp.example.com/realms/a"))
+	require.Equal(t, &identity.OIDCProvider{
+		Name: "tenant.example.net/", ARN: "arn:aws:iam::012345678901:oidc-provider/tenant.example.net/",
+		Issuer: "https://tenant.example.net/", Algorithms: []string{"RS256"},
+	}, a.Issuer("tenant.example.net/"))
+	corp := a.SAML["arn:aws:iam::012345678901:saml-provider/Corp"]
+	require.Equal(t, "urn:shop", corp.Audience)
+	require.Equal(t, []string{"https://shop.example/saml"}, corp.Recipients)
+	require.Contains(t, string(corp.Metadata), "EntityDescriptor")
+	require.Equal(t, &identity.FacebookProvider{AppID: "1234567890", Endpoint: "https://graph.facebook.com/v23.0/debug_token"}, a.Facebook)
+
+	_, err = new(bundle.Bundle).IdentityAccount()
+	require.Error(t, err)
+}
+
+// TestDerivedIDs wants the id of a role to follow from its ARN alone: another account, path or name
+// has another, and the text of its policies does not matter.
+func TestDerivedIDs(t *testing.T) {
+	id := func(role string, texts ...string) string {
+		r, ok := load(t, with(texts...)).Role(role)
+		require.True(t, ok)
+		return r.UniqueID
+	}
+	base := id("S")
+	require.Equal(t, base, id("S", "roles/S.yaml", "policies: [P]"))
+	seen := map[string]bool{base: true}
+	for _, other := range []string{
+		id("R"), id("S", "roles/S.yaml", "path: /a/"),
+		id("S", "rowan.yaml", "account: '222222222222'\nregion: us-east-1"),
+		id("S", "rowan.yaml", "account: '111122223333'\nregion: us-east-1\npartition: aws-cn"),
+		id("S", "roles/S.yaml", "id: AROAEXAMPLEEXAMPLE22"),
+	} {
+		require.False(t, seen[other], other)
+		seen[other] = true
+	}
+	require.Equal(t, base, id("S", "rowan.yaml", "account: '111122223333'\nregion: eu-west-1"))
 }
 
 // TestYAMLTraps wants the source text of every scalar in a policy document, whatever YAML takes it
@@ -245,7 +369,7 @@ func TestLoadFaults(t *testing.T) {
 		"invalid UTF-8":          {with("roles/R.yaml", "tags: {a: \xff}"), []string{"b/roles/R.yaml:1:11: invalid UTF-8"}},
 		"line separator":         {with("roles/R.yaml", "path: /a/\u2028policies: [P]"), []string{"b/roles/R.yaml:1:10: a line end other than a line feed: write it as an escape"}},
 		"unknown file":           {with("notes.txt", "x"), []string{"b/notes.txt: unknown file: want rowan.yaml, and folders"}},
-		"unknown folder":         {with("polices/P.json", ok), []string{"b/polices: unknown folder: want policies, roles, resources, guardrails, pools, tables or tests"}},
+		"unknown folder":         {with("polices/P.json", ok), []string{"b/polices: unknown folder: want policies, roles, resources, guardrails, pools, providers, administrators, tables or tests"}},
 		"yml":                    {with("roles/Q.yml", "policies: [P]"), []string{"b/roles/Q.yml: unknown: want roles/NAME.yaml"}},
 		"nested folder":          {with("roles/a/Q.yaml", "policies: [P]"), []string{"b/roles/a: unknown: want roles/NAME.yaml"}},
 		"file for a folder":      {with("pools", "x"), []string{"b/pools: unknown: want pools/NAME.yaml"}},
@@ -359,9 +483,9 @@ func TestLoadTables(t *testing.T) {
 		"tags as a list":     {with("pools/p.yaml", pool+", providers: {accounts.google.com: {clients: a, principalTags: default}}}"), `b/pools/p.yaml:1:114: /identityPool/providers/accounts.google.com/principalTags: want defaults, have "default"`},
 		"mapping":            {with("pools/p.yaml", pool+", providers: {accounts.google.com: {clients: a, roles: {type: rules}}}}"), "b/pools/p.yaml:1:106: /identityPool/providers/accounts.google.com/roles: no ambiguous\nb/pools/p.yaml:1:106: /identityPool/providers/accounts.google.com/roles: no rules"},
 		"rule's role":        {with("pools/p.yaml", pool+", providers: {accounts.google.com: {clients: a, roles: {type: rules, ambiguous: deny, rules: [{claim: a, match: equals, value: b, role: Z}]}}}}"), "b/pools/p.yaml:1:187: /identityPool/providers/accounts.google.com/roles/rules/0/role: no roles/Z.yaml"},
-		"foreign client":     {with("pools/p.yaml", pool+", providers: {cognito-idp.us-east-1.amazonaws.com/us-east-1_A: {clients: [a]}}}", "pools/u.yaml", "userPool: {id: us-east-1_A, clients: {w: {id: b}}}"), `b/pools/p.yaml:1:64: /identityPool/providers: pools/u.yaml has no client "a"`},
+		"foreign client":     {with("pools/p.yaml", pool+", providers: {cognito-idp.us-east-1.amazonaws.com/us-east-1_A: {clients: [a]}}}", "pools/u.yaml", "userPool: {id: us-east-1_A, clients: {w: {id: b}}}"), `b/pools/p.yaml:1:124: /identityPool/providers/cognito-idp.us-east-1.amazonaws.com~1us-east-1_A/clients: pools/u.yaml has no client "a"`},
 		"user pool id":       {with("pools/u.yaml", "userPool: {id: A, clients: {w: {id: b}}}"), `b/pools/u.yaml:1:16: /userPool/id: a user pool's id is REGION_ID, have "A"`},
-		"clients alike":      {with("pools/u.yaml", "userPool: {id: us-east-1_A, clients: {w: {id: b}, x: {id: b}}}"), `b/pools/u.yaml:1:11: /userPool: two clients with the id "b"`},
+		"clients alike":      {with("pools/u.yaml", "userPool: {id: us-east-1_A, clients: {w: {id: b}, x: {id: b}}}"), `b/pools/u.yaml:1:59: /userPool/clients/x/id: pools/u.yaml has a client with the same id`},
 		"secret":             {with("pools/u.yaml", "userPool: {id: us-east-1_A, clients: {w: {id: b, secret: s3cr3t}}}"), `b/pools/u.yaml:1:58: /userPool/clients/w/secret: want true or false, have "s3cr3t"`},
 		"YAML 1.1 truth":     {with("pools/u.yaml", "userPool: {id: us-east-1_A, signUp: yes, clients: {w: {id: b}}}"), `b/pools/u.yaml:1:37: /userPool/signUp: want true or false, have "yes"`},
 	} {

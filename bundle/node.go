@@ -72,7 +72,11 @@ func (n node) isText() bool { return n.Kind == yaml.ScalarNode && !n.null() }
 // false for a name that it does not know; fields lists those that it does.
 func (n node) object(fields string, member func(name string, x node) bool) {
 	n.members(func(name, x node) {
-		if !member(name.Value, x) {
+		switch {
+		case member(name.Value, x):
+		case strings.Contains(strings.ToLower(name.Value), "secret"):
+			n.file.fault(name.pos(), x.path, "no secret stands in a bundle: rowan serve takes secrets from the environment or a file outside it")
+		default:
 			n.file.fault(name.pos(), x.path, "unknown member %q: want %s", short(name.Value), fields)
 		}
 	})
@@ -250,6 +254,24 @@ func (n node) has(name string) bool {
 		}
 	}
 	return false
+}
+
+// member returns the value of a member of an object, n itself if it has none.
+func (n node) member(name string) node {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Kind == yaml.MappingNode && n.Content[i].Value == name {
+			return n.child(name, n.Content[i+1])
+		}
+	}
+	return n
+}
+
+// element returns an element of a list; a scalar is a list of one.
+func (n node) element(i int) node {
+	if n.Kind == yaml.SequenceNode && i < len(n.Content) {
+		return n.child(strconv.Itoa(i), n.Content[i])
+	}
+	return n
 }
 
 // label reads a part of an ARN, such as "aws" or "us-east-1".

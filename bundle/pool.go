@@ -7,18 +7,14 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/rowan-authz/rowan/engine"
+	"github.com/rowan-authz/rowan/identity"
 	"github.com/rowan-authz/rowan/policy"
 )
 
 // IdentityPool is the identityPool of pools/NAME.yaml: whose tokens it takes
 // and which role they get. No secret stands in a bundle.
 type IdentityPool struct {
-	Name string
-	// ID is REGION:UUID, the value of cognito-identity.amazonaws.com:aud.
-	ID string
-	// Authenticated and Unauthenticated are the names of the default roles.
-	// Without the latter there are no guests.
-	Authenticated, Unauthenticated string
+	identity.PoolConfig
 	// GuestServices are the services that guests may reach at most, such as
 	// "dynamodb", whatever their role allows. Nil means that nothing but the
 	// role limits them.
@@ -26,83 +22,16 @@ type IdentityPool struct {
 	// GuestSession is the session policy that GuestServices make, nil if there
 	// are none.
 	GuestSession *engine.Set
-	// ClassicFlow lets clients take the pool's token to STS themselves.
-	ClassicFlow bool
-	// DeveloperProvider is the provider name of developer-authenticated
-	// identities, empty if there are none.
-	DeveloperProvider string
-	// Providers are in source order.
-	Providers []Provider
 
 	guests *document
 }
-
-// ProviderKind is the sort of an identity provider; the key of a login tells
-// it. Source: identity-protocol §1.5.
-type ProviderKind string
-
-// The sorts of providers.
-const (
-	UserPoolProvider  ProviderKind = "userPool"
-	SocialProvider    ProviderKind = "social"
-	OIDCProvider      ProviderKind = "oidc"
-	SAMLProvider      ProviderKind = "saml"
-	DeveloperProvider ProviderKind = "developer"
-)
-
-// Provider is one source of logins of an identity pool.
-type Provider struct {
-	// Name is the key of its logins: a host with a path, or the ARN of a SAML
-	// provider.
-	Name string
-	Kind ProviderKind
-	// Clients are the client ids that tokens may be for. SAML has none.
-	Clients []string
-	// ServerSideTokenCheck asks the user pool whether a token was revoked.
-	ServerSideTokenCheck bool
-	// Roles says which role a login gets; its zero value means the pool's
-	// default role.
-	Roles RoleMapping
-	// PrincipalTags are the session tags that claims give.
-	PrincipalTags PrincipalTags
-}
-
-// RoleMapping chooses the role of a login. Source: identity-protocol §1.9.
-type RoleMapping struct {
-	// Type is "token", "rules", or empty for no mapping.
-	Type string
-	// Ambiguous is "authenticatedRole" or "deny": what happens when nothing
-	// chooses.
-	Ambiguous string
-	// Rules are tried in order.
-	Rules []RoleRule
-}
-
-// RoleRule gives a role to a login by one of its claims.
-type RoleRule struct {
-	Claim string
-	// Match is "equals", "notEqual", "startsWith" or "contains".
-	Match string
-	Value string
-	// Role is the name of a role of the bundle.
-	Role string
-}
-
-// PrincipalTags map claims to session tags. Source: identity-protocol §1.11.
-type PrincipalTags struct {
-	// Defaults means client from aud and username from sub.
-	Defaults bool
-	// Claims are in source order.
-	Claims []TagClaim
-}
-
-// TagClaim says which claim gives a tag its value.
-type TagClaim struct{ Tag, Claim string }
 
 // Limits of identity pools. Source: identity-protocol §1.1.
 const (
 	maxProviders = 10
 	maxRules     = 25
+	maxClaim     = 64
+	maxRuleValue = 128
 )
 
 // pool reads pools/NAME.yaml, which describes one pool.
@@ -126,26 +55,27 @@ func (l *loader) pool(name string, n node) {
 }
 
 func (l *loader) identityPool(name string, n node) *IdentityPool {
-	p := &IdentityPool{Name: name}
-	const fields = "id, authenticated, unauthenticated, guestServices, classicFlow, developerProvider or providers"
+	p := &IdentityPool{PoolConfig: identity.PoolConfig{Name: name}}
+	const fields = "id, authenticated, unauthenticated, guestServices, classicFlow, noLinking, developerProvider or providers"
 	n.object(fields, func(member string, x node) bool {
 		switch member {
 		case "id":
 			p.ID = x.poolID()
 			l.later(func() { l.uniquePool(name, p.ID, x) })
 		case "authenticated":
-			p.Authenticated = l.roleName(x)
+			l.roleOf(x, func(arn string) { p.Authenticated = arn })
 		case "unauthenticated":
-			p.Unauthenticated = l.roleName(x)
+			l.roleOf(x, func(arn string) { p.Unauthenticated = arn })
 		case "guestServices":
-			if p.GuestServices = x.services(); len(p.GuestServices) > 0 {
-				p.guests = x.guestPolicy(name, p.GuestServices)
-				l.use(p.guests, policy.Session)
-			}
+			p.GuestServices = x.services()
+			l.guests(p, x)
 		case "classicFlow":
 			p.ClassicFlow = x.truth()
+		case "noLinking":
+			p.NoLinking = x.truth()
 		case "developerProvider":
-			p.DeveloperProvider = x.name()
+			p.DeveloperProvider = x.developerProvider()
+			l.later(func() { p.distinct(x) })
 		case "providers":
 			p.Providers = l.providers(x)
 		default:
@@ -154,10 +84,10 @@ func (l *loader) identityPool(name string, n node) *IdentityPool {
 		return true
 	})
 	n.need("id")
-	if p.GuestServices != nil && p.Unauthenticated == "" {
+	if p.GuestServices != nil && !n.has("unauthenticated") {
 		n.fault("guestServices without a role for guests, unauthenticated")
 	}
-	if n.Kind == yaml.MappingNode && p.Authenticated == "" && p.Unauthenticated == "" {
+	if n.Kind == yaml.MappingNode && !n.has("authenticated") && !n.has("unauthenticated") {
 		n.fault("no role: want authenticated, unauthenticated or both")
 	}
 	return p
@@ -170,15 +100,19 @@ func (l *loader) uniquePool(name, id string, n node) {
 	}
 }
 
-// roleName reads the name of a role of the bundle.
-func (l *loader) roleName(n node) string {
+// roleOf reads the name of a role of the bundle and hands its ARN to set, once
+// every role was read.
+func (l *loader) roleOf(n node, set func(arn string)) {
 	name := n.name()
 	l.later(func() {
-		if _, ok := l.bundle.Role(name); !ok && name != "" && l.bundle.text("roles/"+name+".yaml") == nil {
+		r, ok := l.bundle.Role(name)
+		switch {
+		case ok:
+			set(r.ARN)
+		case name != "" && l.bundle.text("roles/"+name+".yaml") == nil:
 			n.fault("no roles/%s.yaml", short(name))
 		}
 	})
-	return name
 }
 
 // poolID reads REGION:UUID.
@@ -212,111 +146,205 @@ func (n node) services() []string {
 	return out
 }
 
-// guestPolicy writes the session policy of a pool's guests. Source:
+// guests writes the session policy of a pool's guests. Source:
 // identity-protocol §1.10.
-func (n node) guestPolicy(pool string, services []string) *document {
-	actions := make([]string, len(services))
-	for i, s := range services {
+func (l *loader) guests(p *IdentityPool, n node) {
+	if len(p.GuestServices) == 0 {
+		return
+	}
+	actions := make([]string, len(p.GuestServices))
+	for i, s := range p.GuestServices {
 		actions[i] = quote(s + ":*")
 	}
-	text := `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": "*", "Action": [` + strings.Join(actions, ", ") + "]}]}"
+	p.GuestPolicy = `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": "*", "Action": [` + strings.Join(actions, ", ") + "]}]}"
 	pos := n.pos()
-	doc, err := policy.ParseAt(n.file.name, []byte(text), func(policy.Position) policy.Position { return pos })
+	doc, err := policy.ParseAt(n.file.name, []byte(p.GuestPolicy), func(policy.Position) policy.Position { return pos })
 	if !n.file.faults.document(err, n.path) {
-		return nil
+		return
 	}
-	return &document{Document: doc, name: "pools/" + pool + "/guests", path: n.path, kind: policy.Session}
+	p.guests = &document{Document: doc, name: "pools/" + p.Name + "/guests", path: n.path, kind: policy.Session}
+	l.use(p.guests, policy.Session)
 }
 
-func (l *loader) providers(n node) []Provider {
-	var out []Provider
-	n.named(false, func(name string, x node) {
-		p := Provider{Name: name, Kind: providerKind(name)}
-		x.object("clients, serverSideTokenCheck, roles or principalTags", func(member string, x node) bool {
-			switch member {
-			case "clients":
-				p.Clients = x.names()
-			case "serverSideTokenCheck":
-				p.ServerSideTokenCheck = x.truth()
-			case "roles":
-				p.Roles = l.roleMapping(x)
-			case "principalTags":
-				p.PrincipalTags = x.principalTags()
-			default:
-				return false
-			}
-			return true
-		})
-		switch {
-		case p.Kind == "":
-			x.fault("a provider is a host such as accounts.google.com, with the path of its issuer, or the ARN of a saml-provider")
-		case p.Kind == SAMLProvider && len(p.Clients) > 0:
-			x.fault("a SAML provider has no clients")
-		case p.Kind != SAMLProvider && len(p.Clients) == 0:
-			x.fault("no clients: whose tokens would these be?")
-		case p.ServerSideTokenCheck && p.Kind != UserPoolProvider:
-			x.fault("serverSideTokenCheck is for user pools")
-		}
-		out = append(out, p)
-	})
-	if len(out) > maxProviders {
-		n.fault("more than %d providers", maxProviders)
+// developerProvider reads the provider name of developer-authenticated
+// identities. It may not pass for that of a public provider. Source:
+// identity-protocol §1.1, §6.2.
+func (n node) developerProvider() string {
+	s := n.name()
+	switch {
+	case s == "":
+	case len(s) > 128 || !word(s, "._-"):
+		n.fault("a developer provider is called with 1 to 128 letters, digits or _.-, have %s", n.kind())
+	case slices.Contains(socialProviders, strings.ToLower(s)) || strings.EqualFold(s, "cognito-identity.amazonaws.com"):
+		n.fault("%q is a public provider", s)
 	}
-	l.later(func() { l.ownUserPools(n, out) })
+	return s
+}
+
+// distinct refuses a developer provider that is called as another provider of
+// the pool.
+func (p *IdentityPool) distinct(n node) {
+	for i := range p.Providers {
+		if strings.EqualFold(p.Providers[i].Name, p.DeveloperProvider) {
+			n.fault("a provider of the pool has the same name")
+		}
+	}
+}
+
+// word reports whether s is ASCII letters, digits, underscores and others.
+func word(s, others string) bool {
+	return strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"+others) == ""
+}
+
+func (l *loader) providers(n node) []identity.PoolProvider {
+	// Rules refer to roles by pointers into the slice: it must not move.
+	out := make([]identity.PoolProvider, 0, maxProviders)
+	n.named(false, func(name string, x node) {
+		if len(out) == maxProviders {
+			n.fault("more than %d providers", maxProviders)
+			return
+		}
+		out = append(out, identity.PoolProvider{Name: name, Kind: providerKind(name)})
+		l.provider(&out[len(out)-1], x)
+	})
+	if len(out) == 0 {
+		return nil
+	}
 	return out
+}
+
+func (l *loader) provider(p *identity.PoolProvider, n node) {
+	n.object("clients, serverSideTokenCheck, roles or principalTags", func(member string, x node) bool {
+		switch member {
+		case "clients":
+			p.Clients = x.names()
+			l.later(func() { l.ownClients(p, x) })
+		case "serverSideTokenCheck":
+			p.ServerSideTokenCheck = x.truth()
+		case "roles":
+			l.roleMapping(&p.Roles, x)
+			l.later(func() { l.reviewRoles(p, x) })
+		case "principalTags":
+			p.PrincipalTags = x.principalTags()
+			l.later(func() { l.reviewTags(p, x) })
+		default:
+			return false
+		}
+		return true
+	})
+	switch {
+	case len(p.Name) > 128 && p.Kind != identity.SAML2Provider:
+		n.fault("the name of a provider has at most 128 characters")
+	case p.Kind == "":
+		n.fault("a provider is a host such as accounts.google.com, with the path of its issuer, or the ARN of a saml-provider")
+	case p.Kind == identity.SAML2Provider && len(p.Clients) > 0:
+		n.fault("a SAML provider has no clients")
+	case p.Kind != identity.SAML2Provider && len(p.Clients) == 0:
+		n.fault("no clients: whose tokens would these be?")
+	case p.ServerSideTokenCheck && p.Kind != identity.UserPoolProvider:
+		n.fault("serverSideTokenCheck is for user pools")
+	}
+	l.later(func() { l.known(p, n) })
 }
 
 var socialProviders = []string{"accounts.google.com", "appleid.apple.com", "graph.facebook.com", "www.amazon.com", "api.twitter.com"}
 
 // providerKind tells the sort of a provider by the key of its logins; empty if
 // it is none.
-func providerKind(name string) ProviderKind {
+func providerKind(name string) identity.ProviderKind {
 	host, rest, path := strings.Cut(name, "/")
 	if strings.HasPrefix(name, "arn:") {
 		parts := strings.SplitN(name, ":", 6)
 		if len(parts) == 6 && parts[2] == "iam" && accountID(parts[4]) && strings.HasPrefix(parts[5], "saml-provider/") {
-			return SAMLProvider
+			return identity.SAML2Provider
 		}
 		return ""
 	}
 	switch {
 	case slices.Contains(socialProviders, name):
-		return SocialProvider
+		return identity.SocialProvider
 	case strings.HasPrefix(host, "cognito-idp.") && strings.HasSuffix(host, ".amazonaws.com") && path && rest != "":
-		return UserPoolProvider
-	case strings.Contains(host, ".") && host == strings.ToLower(host) && strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789.-:") == "":
-		return OIDCProvider
+		return identity.UserPoolProvider
+	case issuerHost(host):
+		return identity.OpenIDProvider
 	}
 	return ""
 }
 
-// ownUserPools checks what a pool says of a user pool of the same bundle.
-func (l *loader) ownUserPools(n node, providers []Provider) {
-	for _, p := range providers {
-		_, id, _ := strings.Cut(p.Name, "/")
-		for _, u := range l.bundle.UserPools {
-			if p.Kind != UserPoolProvider || u.ID != id {
-				continue
-			}
-			for _, client := range p.Clients {
-				if !slices.ContainsFunc(u.Clients, func(c UserPoolClient) bool { return c.ID == client }) {
-					n.fault("pools/%s.yaml has no client %q", u.Name, short(client))
-				}
-			}
+// issuerHost reports whether s may be the host of an issuer, with a port.
+func issuerHost(s string) bool {
+	return (strings.Contains(s, ".") || strings.HasPrefix(s, "localhost")) &&
+		strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789.-:") == ""
+}
+
+// known refuses a provider of which nothing here could verify a token: what is
+// only found out at the first login is found out too late.
+func (l *loader) known(p *identity.PoolProvider, n node) {
+	switch {
+	case p.Kind == identity.SAML2Provider && l.unregistered(p.Name):
+		n.fault("no providers/NAME.yaml with saml has the ARN %s", short(p.Name))
+	case p.Name == "graph.facebook.com" && l.unregistered(p.Name):
+		n.fault("no providers/NAME.yaml with facebook: its access tokens must be asked about")
+	case p.Name == "www.amazon.com" || p.Name == "api.twitter.com":
+		l.warn(n, "nothing here verifies tokens of %s: nobody can sign in with them", p.Name)
+	case p.Kind == identity.UserPoolProvider:
+		if u := l.ownUserPool(p); u != nil && p.Name != userPoolKey(u.ID) {
+			n.fault("the user pool %s is called %s as a provider", u.ID, userPoolKey(u.ID))
 		}
 	}
 }
 
-func (l *loader) roleMapping(n node) RoleMapping {
-	var m RoleMapping
+// userPoolKey is the key of logins of a user pool. Source: identity-protocol
+// §1.5.
+func userPoolKey(id string) string {
+	region, _, _ := strings.Cut(id, "_")
+	return "cognito-idp." + region + ".amazonaws.com/" + id
+}
+
+// ownUserPool returns the user pool of the bundle that a provider is, nil if it
+// is another.
+func (l *loader) ownUserPool(p *identity.PoolProvider) *UserPool {
+	if p.Kind != identity.UserPoolProvider {
+		return nil
+	}
+	_, id, _ := strings.Cut(p.Name, "/")
+	i := slices.IndexFunc(l.bundle.UserPools, func(u *UserPool) bool { return u.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return l.bundle.UserPools[i]
+}
+
+// ownClients checks the clients of a user pool of the same bundle.
+func (l *loader) ownClients(p *identity.PoolProvider, n node) {
+	u := l.ownUserPool(p)
+	if u == nil {
+		return
+	}
+	for _, id := range p.Clients {
+		if u.client(id) == nil {
+			n.fault("pools/%s.yaml has no client %q", u.Name, short(id))
+		}
+	}
+}
+
+// wireWords are the words of bundles as the wire has them. Source:
+// identity-protocol §1.9.
+var wireWords = map[string]string{
+	"token": "Token", "rules": "Rules",
+	"authenticatedRole": "AuthenticatedRole", "deny": "Deny",
+	"equals": "Equals", "notEqual": "NotEqual", "startsWith": "StartsWith", "contains": "Contains",
+}
+
+func (l *loader) roleMapping(m *identity.RoleMapping, n node) {
 	n.object("type, ambiguous or rules", func(member string, x node) bool {
 		switch member {
 		case "type":
-			m.Type = x.choice("token", "rules")
+			m.Type = wireWords[x.choice("token", "rules")]
 		case "ambiguous":
-			m.Ambiguous = x.choice("authenticatedRole", "deny")
+			m.Ambiguous = wireWords[x.choice("authenticatedRole", "deny")]
 		case "rules":
-			x.list(func(x node) { m.Rules = append(m.Rules, l.roleRule(x)) })
+			l.roleRules(m, x)
 		default:
 			return false
 		}
@@ -324,53 +352,65 @@ func (l *loader) roleMapping(n node) RoleMapping {
 	})
 	n.need("type", "ambiguous")
 	switch {
-	case m.Type == "token" && len(m.Rules) > 0:
+	case m.Type == "Token" && len(m.Rules) > 0:
 		n.fault("rules with the type token: the token's claims choose the role then")
-	case m.Type == "rules" && len(m.Rules) == 0:
+	case m.Type == "Rules" && len(m.Rules) == 0:
 		n.fault("no rules")
-	case len(m.Rules) > maxRules:
-		n.fault("more than %d rules", maxRules)
 	}
-	return m
 }
 
-func (l *loader) roleRule(n node) RoleRule {
-	var r RoleRule
+func (l *loader) roleRules(m *identity.RoleMapping, n node) {
+	m.Rules = make([]identity.RoleRule, 0, maxRules)
+	n.list(func(x node) {
+		if len(m.Rules) == maxRules {
+			n.fault("more than %d rules", maxRules)
+			return
+		}
+		m.Rules = append(m.Rules, identity.RoleRule{})
+		l.roleRule(&m.Rules[len(m.Rules)-1], x)
+	})
+}
+
+func (l *loader) roleRule(r *identity.RoleRule, n node) {
 	n.object("claim, match, value or role", func(member string, x node) bool {
 		switch member {
 		case "claim":
-			r.Claim = x.name()
+			if r.Claim = x.name(); len(r.Claim) > maxClaim || strings.Contains(r.Claim, " ") {
+				x.fault("the name of a claim has 1 to %d characters, none of them a space", maxClaim)
+			}
 		case "match":
-			r.Match = x.choice("equals", "notEqual", "startsWith", "contains")
+			r.Match = wireWords[x.choice("equals", "notEqual", "startsWith", "contains")]
 		case "value":
-			r.Value = x.text()
+			// Empty, it would be the start and a part of every claim.
+			if r.Value = x.name(); len(r.Value) > maxRuleValue {
+				x.fault("a value has 1 to %d characters", maxRuleValue)
+			}
 		case "role":
-			r.Role = l.roleName(x)
+			l.roleOf(x, func(arn string) { r.Role = arn })
 		default:
 			return false
 		}
 		return true
 	})
 	n.need("claim", "match", "value", "role")
-	return r
 }
 
 // principalTags reads {TAG: CLAIM}, or the word defaults.
-func (n node) principalTags() PrincipalTags {
+func (n node) principalTags() identity.PrincipalTags {
 	if n.Kind == yaml.ScalarNode {
 		n.choice("defaults")
-		return PrincipalTags{Defaults: true}
+		return identity.PrincipalTags{Defaults: true}
 	}
-	var out PrincipalTags
+	var out identity.PrincipalTags
 	n.named(false, func(tag string, x node) {
-		if !tagText(tag, maxTagKey) {
-			x.fault("a tag's key has 1 to %d letters, digits, spaces or _.:/=+-@", maxTagKey)
+		if !tagText(tag, maxTagKey) || strings.HasPrefix(strings.ToLower(tag), "aws:") {
+			x.fault("a tag's key has 1 to %d letters, digits, spaces or _.:/=+-@ and does not begin with aws:", maxTagKey)
 		}
 		if len(out.Claims) == maxTags {
 			x.fault("more than %d tags", maxTags)
 			return
 		}
-		out.Claims = append(out.Claims, TagClaim{tag, x.name()})
+		out.Claims = append(out.Claims, identity.TagClaim{Tag: tag, Claim: x.name()})
 	})
 	return out
 }

@@ -1,52 +1,91 @@
 package bundle
 
 import (
+	"errors"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/rowan-authz/rowan/engine"
+	"github.com/rowan-authz/rowan/identity"
 	"github.com/rowan-authz/rowan/policy"
 )
 
 // role reads roles/NAME.yaml.
 func (l *loader) role(name string, n node) *Role {
-	r := &Role{Name: name, Path: "/", MaxSession: time.Hour, file: n.file.name}
+	r := &Role{Name: name, Path: "/", MaxSession: time.Hour, attached: attached{file: n.file.name, owner: name}}
 	if len(name) > 64 {
 		n.fault("the name of a role has at most 64 characters")
 	}
-	n.object("path, trust, policies, inline, boundary, tags or maxSessionSeconds", func(member string, x node) bool {
+	n.object("path, trust, policies, inline, boundary, tags, maxSessionSeconds or id", func(member string, x node) bool {
 		switch member {
 		case "path":
 			r.Path = x.rolePath()
 		case "trust":
 			r.trust = x.document(name+"/trust", policy.Trust)
 			l.use(r.trust, policy.Trust)
+			l.trusted(r.trust, x)
 		case "policies":
-			l.attach(r, x)
+			l.attach(&r.attached, x)
 		case "inline":
-			l.inline(r, x)
+			l.inline(&r.attached, x)
 		case "boundary":
-			boundary := x.name()
-			l.later(func() { r.boundary = l.named(x, boundary, policy.Boundary) })
+			l.boundary(&r.attached, x)
 		case "tags":
 			r.Tags = x.tags()
 		case "maxSessionSeconds":
 			r.MaxSession = time.Duration(x.integer(3600, 43200)) * time.Second
+		case "id":
+			r.UniqueID = l.uniqueID("AROA", x)
 		default:
 			return false
 		}
 		return true
 	})
-	l.later(func() {
-		r.ARN = "arn:" + l.bundle.Partition + ":iam::" + l.bundle.Account + ":role" + r.Path + name
-	})
 	return r
 }
 
-// attach notes the managed policies of a role. They stand before the inline
-// ones.
-func (l *loader) attach(r *Role, n node) {
+// trusted refuses a trust policy that the tokens of any identity pool satisfy.
+func (l *loader) trusted(d *document, n node) {
+	if d == nil {
+		return
+	}
+	var faults policy.Errors
+	if errors.As(identity.CheckTrust(d.Document), &faults) {
+		for _, f := range faults {
+			n.file.fault(f.Pos, n.path+f.Path, "%w", f.Err)
+		}
+	}
+}
+
+// attached are the policies of a role or an administrator.
+type attached struct {
+	file     string
+	owner    string      // begins the names of inline policies
+	policies []*document // managed, then inline
+	inlines  []*document
+	limit    *document // the permissions boundary
+}
+
+// compile builds the sets; boundary is nil if there is none.
+func (a *attached) compile(l *loader) (own, boundary *engine.Set, err error) {
+	a.policies = append(a.policies, a.inlines...)
+	if own, err = l.set(policy.Identity, a.policies...); err != nil || a.limit == nil {
+		return own, nil, err
+	}
+	boundary, err = l.set(policy.Boundary, a.limit)
+	return own, boundary, err
+}
+
+// boundary reads the name of the permissions boundary.
+func (l *loader) boundary(a *attached, n node) {
+	name := n.name()
+	l.later(func() { a.limit = l.named(n, name, policy.Boundary) })
+}
+
+// attach notes the managed policies. They stand before the inline ones.
+func (l *loader) attach(a *attached, n node) {
 	seen := map[string]bool{}
 	n.list(func(x node) {
 		name := x.name()
@@ -60,24 +99,24 @@ func (l *loader) attach(r *Role, n node) {
 		seen[name] = true
 		l.later(func() {
 			if d := l.named(x, name, policy.Identity); d != nil {
-				r.policies = append(r.policies, d)
+				a.policies = append(a.policies, d)
 			}
 		})
 	})
 }
 
-// inline reads the inline policies of a role.
-func (l *loader) inline(r *Role, n node) {
+// inline reads the inline policies.
+func (l *loader) inline(a *attached, n node) {
 	n.named(false, func(name string, x node) {
 		if !iamName(name) {
 			x.fault("NAME has 1 to 128 letters, digits or _+=,.@-")
 		}
-		d := x.document(r.Name+"/"+name, policy.Identity)
+		d := x.document(a.owner+"/"+name, policy.Identity)
 		if d == nil {
 			return
 		}
 		l.use(d, policy.Identity)
-		r.inlines = append(r.inlines, d)
+		a.inlines = append(a.inlines, d)
 	})
 }
 
@@ -117,8 +156,8 @@ const (
 )
 
 // tags reads tags, in source order.
-func (n node) tags() []Tag {
-	var out []Tag
+func (n node) tags() []identity.Tag {
+	var out []identity.Tag
 	n.named(false, func(key string, x node) {
 		value := x.text()
 		switch {
@@ -130,7 +169,7 @@ func (n node) tags() []Tag {
 			x.fault("more than %d tags", maxTags)
 		}
 		if len(out) < maxTags {
-			out = append(out, Tag{key, value})
+			out = append(out, identity.Tag{Key: key, Value: value})
 		}
 	})
 	return out

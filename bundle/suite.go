@@ -49,7 +49,7 @@ type Cell struct {
 	Line int
 
 	bundle   *Bundle
-	identity *identity
+	identity *suiteIdentity
 	owner    string
 	settings []setting // of the row and the action
 	context  []setting // of the test
@@ -86,7 +86,7 @@ func (b *Bundle) Suites() ([]*Suite, error) {
 		if root, ok := parseYAML(file, s.text, f); ok {
 			r := &suiteReader{
 				bundle: b, suite: &Suite{File: file}, root: root,
-				identities: map[string]*identity{}, rows: map[string]*tableRows{},
+				identities: map[string]*suiteIdentity{}, rows: map[string]*tableRows{},
 			}
 			r.read()
 			out = append(out, r.suite)
@@ -100,7 +100,7 @@ type suiteReader struct {
 	bundle     *Bundle
 	suite      *Suite
 	root       node
-	identities map[string]*identity
+	identities map[string]*suiteIdentity
 	rows       map[string]*tableRows
 	cells      int
 }
@@ -205,7 +205,7 @@ type testReader struct {
 	*suiteReader
 	place      node
 	test       Test
-	identities []*identity
+	identities []*suiteIdentity
 	on         []tableRows // chosen
 	actions    []string
 	context    []setting

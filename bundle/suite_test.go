@@ -292,6 +292,8 @@ func TestSessionKeys(t *testing.T) {
 		return out
 	}
 	const provider = "cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Shop1"
+	shopper, ok := b.Role("Shopper")
+	require.True(t, ok)
 	common := map[string]string{
 		"aws:PrincipalAccount": "012345678901", "aws:PrincipalType": "AssumedRole", "aws:PrincipalIsAWSService": "false",
 		"aws:ResourceAccount": "012345678901", "aws:CurrentTime": "2026-11-23T12:00:00Z",
@@ -306,6 +308,7 @@ func TestSessionKeys(t *testing.T) {
 	require.Equal(t, also(map[string]string{
 		"aws:PrincipalArn":                   "arn:aws:iam::012345678901:role/shop/Shopper",
 		"aws:FederatedProvider":              "cognito-identity.amazonaws.com",
+		"aws:userid":                         shopper.UniqueID + ":CognitoIdentityCredentials",
 		"cognito-identity.amazonaws.com:sub": "eu-west-1:a0a0", "cognito-identity.amazonaws.com:aud": "eu-west-1:0d9c",
 		"cognito-identity.amazonaws.com:amr": "authenticated " + provider + " " + provider + ":CognitoSignIn:7d3f",
 		"aws:PrincipalTag/shop":              "s1", "aws:PrincipalTag/newsletter": "yes", "aws:SecureTransport": "true",
@@ -313,17 +316,21 @@ func TestSessionKeys(t *testing.T) {
 	require.Equal(t, also(map[string]string{
 		"aws:PrincipalArn":                   "arn:aws:iam::012345678901:role/Clerk",
 		"aws:FederatedProvider":              "cognito-identity.amazonaws.com",
+		"aws:userid":                         "AROAEXAMPLEEXAMPLE22:CognitoIdentityCredentials",
 		"cognito-identity.amazonaws.com:sub": "eu-west-1:0000", "cognito-identity.amazonaws.com:aud": "eu-west-1:0d9d",
 		"cognito-identity.amazonaws.com:amr": "unauthenticated",
 	}), session("visitor"))
 	require.Equal(t, also(map[string]string{
 		"aws:PrincipalArn":                   "arn:aws:iam::012345678901:role/shop/Shopper",
 		"aws:FederatedProvider":              "cognito-identity.amazonaws.com",
+		"aws:userid":                         shopper.UniqueID + ":CognitoIdentityCredentials",
 		"cognito-identity.amazonaws.com:sub": "eu-west-1:d0d0", "cognito-identity.amazonaws.com:aud": "eu-west-1:0d9c",
 		"cognito-identity.amazonaws.com:amr": "authenticated login.shop.example",
 		"aws:PrincipalTag/Shop":              "none", "aws:PrincipalTag/newsletter": "yes",
 	}), session("dan"))
-	require.Equal(t, also(map[string]string{"aws:PrincipalArn": "arn:aws:iam::012345678901:role/Clerk"}), session("clerk"))
+	require.Equal(t, also(map[string]string{
+		"aws:PrincipalArn": "arn:aws:iam::012345678901:role/Clerk", "aws:userid": "AROAEXAMPLEEXAMPLE22:CognitoIdentityCredentials",
+	}), session("clerk"))
 }
 
 // TestSuiteExample reads a suite as the design writes it: a matrix, the deciding statement, a single

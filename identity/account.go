@@ -35,6 +35,18 @@ type Account struct {
 	ServiceControl, ResourceControl []*engine.Set
 }
 
+// Issuer returns the OIDC issuer behind the key of a login: the one that is
+// registered, else https://NAME, whose discovery tells the keys, with RS256.
+func (a *Account) Issuer(name string) *OIDCProvider {
+	if p, ok := a.OIDC[name]; ok {
+		return p
+	}
+	return &OIDCProvider{
+		Name: name, ARN: "arn:" + a.Partition + ":iam::" + a.ID + ":oidc-provider/" + name,
+		Issuer: "https://" + name, Algorithms: []string{"RS256"},
+	}
+}
+
 // Role is a role whose sessions identity makes.
 type Role struct {
 	// ARN has the role's path. UniqueID is AROA and 16 of A-Z2-7: a role that
