@@ -46,7 +46,7 @@ const killed = "ROWAN_NEEDS_KILLED"
 
 func TestPostgresEndsWithTheTestProcess(t *testing.T) {
 	if os.Getenv(killed) != "" {
-		server, err := startServer()
+		server, err := startServer("off")
 		require.NoError(t, err)
 		_, err = os.Stdout.WriteString("dir " + server.dir + "\n")
 		require.NoError(t, err)

@@ -45,7 +45,7 @@ type PostgresServer struct {
 // NewPostgresServer starts a server, which ends with the test.
 func NewPostgresServer(t testing.TB) *PostgresServer {
 	t.Helper()
-	server, err := startServer()
+	server, err := startServer("on")
 	if err != nil {
 		failPostgres(t, err)
 	}
@@ -67,8 +67,9 @@ func (s *PostgresServer) Crash() error { return s.order("crash") }
 func (s *PostgresServer) Start() error { return s.order("start") }
 
 // sharedServer starts the server of this test binary when it is first asked
-// for. Nobody stops it: see supervisor.
-var sharedServer = sync.OnceValues(startServer)
+// for. Nobody stops it: see supervisor. Nobody crashes it either, so it need not
+// flush.
+var sharedServer = sync.OnceValues(func() (*PostgresServer, error) { return startServer("off") })
 
 // errNoPostgres means that no server is installed.
 var errNoPostgres = errors.New("no PostgreSQL server found")
@@ -86,9 +87,9 @@ func failPostgres(t testing.TB, err error) {
 // and removes its folder. Nobody else gets in: there is no network, and the
 // folder of the socket is its owner's.
 const supervisor = `
-dir=$1 bin=$2
+dir=$1 bin=$2 fsync=$3
 trap '' HUP INT TERM
-start() { "$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 60 -o "-k '$dir' -c listen_addresses='' -c max_connections=200" start >/dev/null; }
+start() { "$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 60 -o "-k '$dir' -c listen_addresses='' -c max_connections=200 -c fsync=$fsync" start >/dev/null; }
 crash() {
   pid=$(head -n 1 "$dir/data/postmaster.pid")
   family=$(cat "/proc/$pid/task/$pid/children" 2>/dev/null)
@@ -103,7 +104,7 @@ while read -r order; do answer "$order"; done
 rm -rf "$dir"
 `
 
-func startServer() (*PostgresServer, error) {
+func startServer(fsync string) (*PostgresServer, error) {
 	bin, err := postgresBinaries()
 	if err != nil {
 		return nil, err
@@ -112,7 +113,7 @@ func startServer() (*PostgresServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(context.Background(), "/bin/sh", "-c", supervisor, "supervisor", dir, bin)
+	cmd := exec.CommandContext(context.Background(), "/bin/sh", "-c", supervisor, "supervisor", dir, bin, fsync)
 	cmd.Dir = dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if cmd.SysProcAttr.Credential, err = unprivileged(dir); err != nil {

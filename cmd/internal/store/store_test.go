@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/rowan-authz/rowan/cmd/internal/needs"
 	"github.com/rowan-authz/rowan/identity"
 	"github.com/rowan-authz/rowan/identity/storetest"
 )
@@ -30,4 +31,8 @@ func TestMemory(t *testing.T) {
 
 func TestSQLite(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) identity.Store { return open(t, newSQLite(t)) })
+}
+
+func TestPostgres(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) identity.Store { return open(t, needs.Postgres(t)) })
 }
