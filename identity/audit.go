@@ -1,6 +1,8 @@
 package identity
 
 import (
+	"context"
+	"slices"
 	"strings"
 	"time"
 )
@@ -46,4 +48,44 @@ func shortID(id string) string {
 		return "…"
 	}
 	return region + ":" + rest[:8] + "…"
+}
+
+// audit tells the operator of an event, with the client's address.
+func (p *Pools) audit(ctx context.Context, e Event) {
+	if p.options.Audit == nil {
+		return
+	}
+	if a := ClientFrom(ctx).Address; a.IsValid() {
+		e.Address = a.String()
+	}
+	p.options.Audit(ctx, e)
+}
+
+// auditResolution tells what a resolution made, linked and merged.
+func (p *Pools) auditResolution(ctx context.Context, r *resolution, now time.Time) {
+	e := Event{Time: now, Pool: r.identity.Pool, Identity: r.identity.ID}
+	if len(r.linked) > 0 {
+		e.Name, e.Providers = EventLink, providerNames(r.linked)
+		if r.created {
+			e.Name = EventCreate
+		}
+		p.audit(ctx, e)
+	}
+	for _, gone := range r.merged {
+		m := Event{Name: EventMerge, Time: now, Pool: gone.Pool, Identity: r.identity.ID, Merged: gone.ID, Providers: providerNames(r.moved)}
+		if gone.Authenticated.IsZero() {
+			m.Merged = shortID(gone.ID)
+		}
+		p.audit(ctx, m)
+	}
+}
+
+// providerNames returns the providers of links, each once, sorted.
+func providerNames(links []Link) []string {
+	out := make([]string, len(links))
+	for i, l := range links {
+		out[i] = l.Provider
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }

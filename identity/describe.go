@@ -1,6 +1,9 @@
 package identity
 
-import "context"
+import (
+	"context"
+	"strings"
+)
 
 // DescribeIdentityPoolInput names a pool.
 type DescribeIdentityPoolInput struct {
@@ -29,7 +32,55 @@ type UserPoolReference struct {
 
 // DescribeIdentityPool returns a pool.
 func (p *Pools) DescribeIdentityPool(ctx context.Context, in *DescribeIdentityPoolInput) (*DescribeIdentityPoolOutput, error) {
-	return nil, Errorf(InternalError, "not yet")
+	out, err := p.describePool(ctx, in)
+	if err != nil {
+		return nil, p.failed(ctx, "DescribeIdentityPool", err)
+	}
+	return out, nil
+}
+
+func (p *Pools) describePool(_ context.Context, in *DescribeIdentityPoolInput) (*DescribeIdentityPoolOutput, error) {
+	pool, err := p.named(in.IdentityPoolID)
+	if err != nil {
+		return nil, err
+	}
+	out := &DescribeIdentityPoolOutput{
+		IdentityPoolID: pool.ID, IdentityPoolName: pool.Name, AllowClassicFlow: pool.ClassicFlow,
+		AllowUnauthenticatedIdentities: pool.Unauthenticated != "", DeveloperProviderName: pool.DeveloperProvider,
+	}
+	for i := range pool.Providers {
+		out.add(&pool.Providers[i], p.oidcARN(pool.Providers[i].Name))
+	}
+	return out, nil
+}
+
+func (o *DescribeIdentityPoolOutput) add(x *PoolProvider, arn string) {
+	switch x.Kind {
+	case UserPoolProvider:
+		for _, client := range x.Clients {
+			o.CognitoIdentityProviders = append(o.CognitoIdentityProviders, UserPoolReference{client, x.Name, x.ServerSideTokenCheck})
+		}
+	case SocialProvider:
+		if o.SupportedLoginProviders == nil {
+			o.SupportedLoginProviders = map[string]string{}
+		}
+		o.SupportedLoginProviders[x.Name] = strings.Join(x.Clients, ";")
+	case OpenIDProvider:
+		o.OpenIDConnectProviderARNs = append(o.OpenIDConnectProviderARNs, arn)
+	case SAML2Provider:
+		o.SAMLProviderARNs = append(o.SAMLProviderARNs, x.Name)
+	case DeveloperProvider: // has a member of its own
+	}
+}
+
+// named returns the pool of a call that only names one.
+func (p *Pools) named(id string) (*PoolConfig, error) {
+	var f faults
+	f.required("identityPoolId", id, idRule)
+	if err := f.err(InvalidParameter); err != nil {
+		return nil, err
+	}
+	return p.pool(id)
 }
 
 // ListIdentityPoolsInput asks for a page of pools.
@@ -53,7 +104,37 @@ type PoolSummary struct {
 
 // ListIdentityPools lists the pools in the order of their ids.
 func (p *Pools) ListIdentityPools(ctx context.Context, in *ListIdentityPoolsInput) (*ListIdentityPoolsOutput, error) {
-	return nil, Errorf(InternalError, "not yet")
+	out, err := p.listPools(ctx, in)
+	if err != nil {
+		return nil, p.failed(ctx, "ListIdentityPools", err)
+	}
+	return out, nil
+}
+
+func (p *Pools) listPools(_ context.Context, in *ListIdentityPoolsInput) (*ListIdentityPoolsOutput, error) {
+	var f faults
+	most := f.number("maxResults", &in.MaxResults, 1, maxPage, 0)
+	f.optional("nextToken", in.NextToken, nextTokenRule)
+	if err := f.err(InvalidParameter); err != nil {
+		return nil, err
+	}
+	now := p.now()
+	after, err := p.openPage(now, "ListIdentityPools", in.NextToken)
+	if err != nil {
+		return nil, err
+	}
+	out := &ListIdentityPoolsOutput{IdentityPools: []PoolSummary{}}
+	for _, id := range sortedKeys(p.options.Account.Pools) {
+		if id <= after {
+			continue
+		}
+		if n := len(out.IdentityPools); int64(n) == most {
+			out.NextToken, err = p.sealPage(now, "ListIdentityPools", out.IdentityPools[n-1].IdentityPoolID)
+			break
+		}
+		out.IdentityPools = append(out.IdentityPools, PoolSummary{id, p.options.Account.Pools[id].Name})
+	}
+	return out, err
 }
 
 // GetIdentityPoolRolesInput names a pool.
@@ -92,7 +173,62 @@ type MappingRule struct {
 
 // GetIdentityPoolRoles returns the roles of a pool.
 func (p *Pools) GetIdentityPoolRoles(ctx context.Context, in *GetIdentityPoolRolesInput) (*GetIdentityPoolRolesOutput, error) {
-	return nil, Errorf(InternalError, "not yet")
+	out, err := p.poolRoles(ctx, in)
+	if err != nil {
+		return nil, p.failed(ctx, "GetIdentityPoolRoles", err)
+	}
+	return out, nil
+}
+
+func (p *Pools) poolRoles(_ context.Context, in *GetIdentityPoolRolesInput) (*GetIdentityPoolRolesOutput, error) {
+	pool, err := p.named(in.IdentityPoolID)
+	if err != nil {
+		return nil, err
+	}
+	out := &GetIdentityPoolRolesOutput{IdentityPoolID: pool.ID, Roles: map[string]string{}, RoleMappings: map[string]RoleMappingDescription{}}
+	for key, role := range map[string]string{authenticatedAMR: pool.Authenticated, guestAMR: pool.Unauthenticated} {
+		if role != "" {
+			out.Roles[key] = role
+		}
+	}
+	for i := range pool.Providers {
+		x := &pool.Providers[i]
+		if x.Roles.Type == "" {
+			continue
+		}
+		for _, key := range p.mappingKeys(x) {
+			out.RoleMappings[key] = x.Roles.description()
+		}
+	}
+	return out, nil
+}
+
+// mappingKeys are the keys of a provider's role mapping. Source:
+// identity-protocol §1.2.
+func (p *Pools) mappingKeys(x *PoolProvider) []string {
+	switch x.Kind {
+	case UserPoolProvider:
+		var out []string
+		for _, client := range x.Clients {
+			out = append(out, x.Name+":"+client)
+		}
+		return out
+	case OpenIDProvider:
+		return []string{p.oidcARN(x.Name)}
+	default:
+		return []string{x.Name}
+	}
+}
+
+func (m *RoleMapping) description() RoleMappingDescription {
+	out := RoleMappingDescription{Type: m.Type, AmbiguousRoleResolution: m.Ambiguous}
+	if m.Type == mappingRules {
+		out.RulesConfiguration = &RulesConfiguration{Rules: []MappingRule{}}
+		for _, r := range m.Rules {
+			out.RulesConfiguration.Rules = append(out.RulesConfiguration.Rules, MappingRule{Claim: r.Claim, MatchType: r.Match, RoleARN: r.Role, Value: r.Value})
+		}
+	}
+	return out
 }
 
 // GetPrincipalTagAttributeMapInput names a provider of a pool, an OIDC or SAML
@@ -112,5 +248,37 @@ type GetPrincipalTagAttributeMapOutput struct {
 
 // GetPrincipalTagAttributeMap returns the tag mapping of a provider.
 func (p *Pools) GetPrincipalTagAttributeMap(ctx context.Context, in *GetPrincipalTagAttributeMapInput) (*GetPrincipalTagAttributeMapOutput, error) {
-	return nil, Errorf(InternalError, "not yet")
+	out, err := p.tagMap(ctx, in)
+	if err != nil {
+		return nil, p.failed(ctx, "GetPrincipalTagAttributeMap", err)
+	}
+	return out, nil
+}
+
+func (p *Pools) tagMap(_ context.Context, in *GetPrincipalTagAttributeMapInput) (*GetPrincipalTagAttributeMapOutput, error) {
+	var f faults
+	f.required("identityPoolId", in.IdentityPoolID, idRule)
+	f.required("identityProviderName", in.IdentityProviderName, rule{min: 1, max: 2048})
+	if err := f.err(InvalidParameter); err != nil {
+		return nil, err
+	}
+	pool, err := p.pool(in.IdentityPoolID)
+	if err != nil {
+		return nil, err
+	}
+	for i := range pool.Providers {
+		x := &pool.Providers[i]
+		if x.Name != in.IdentityProviderName && (x.Kind != OpenIDProvider || p.oidcARN(x.Name) != in.IdentityProviderName) {
+			continue
+		}
+		out := &GetPrincipalTagAttributeMapOutput{IdentityPoolID: pool.ID, IdentityProviderName: in.IdentityProviderName, UseDefaults: x.PrincipalTags.Defaults}
+		for _, t := range x.PrincipalTags.claims(x.Kind) {
+			if out.PrincipalTags == nil {
+				out.PrincipalTags = map[string]string{}
+			}
+			out.PrincipalTags[t.Tag] = t.Claim
+		}
+		return out, nil
+	}
+	return nil, Errorf(ResourceNotFound, "The identity pool has no provider %s.", shown(in.IdentityProviderName))
 }

@@ -166,6 +166,20 @@ func (f *faults) logins(logins map[string]string, required bool) {
 	}
 }
 
+// names checks a list of provider names.
+func (f *faults) names(member string, names []string) {
+	switch {
+	case len(names) == 0:
+		f.add("null", member, "Member must not be null")
+	case len(names) > maxLinks:
+		f.add("of "+strconv.Itoa(len(names))+" entries", member, "Member must have length less than or equal to "+strconv.Itoa(maxLinks))
+		return
+	}
+	for _, name := range names {
+		f.required(member, name, providerRule)
+	}
+}
+
 // sortedKeys returns the keys of a map in order: nothing that decides or
 // reports ranges over a map.
 func sortedKeys[V any](m map[string]V) []string {
