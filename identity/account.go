@@ -22,6 +22,9 @@ type Account struct {
 	Pools map[string]*PoolConfig
 	// Administrators are by access key id.
 	Administrators map[string]*Administrator
+	// Policies are the managed policies that a call to STS may name as session
+	// policies: IAM JSON by ARN. nil is none.
+	Policies map[string]string
 	// OIDC and SAML providers are those registered in the account, which STS
 	// takes tokens of: by the key of a login (the issuer without its scheme),
 	// and by ARN. Pools name providers of their own.

@@ -50,6 +50,14 @@ type roleChoice struct {
 	err      *Error
 }
 
+// mapping returns the trace of a proof, nil if it has none.
+func (c *roleChoice) mapping(i int) *MappingTrace {
+	if i >= len(c.mappings) {
+		return nil
+	}
+	return c.mappings[i]
+}
+
 // chooseRole picks the role of a call; no proofs means a guest. Source:
 // identity-protocol §1.9.
 func chooseRole(pool *PoolConfig, proofs []proof, custom string) roleChoice {

@@ -26,18 +26,19 @@ type rule struct {
 	// pattern is for messages; match decides, nil takes every text.
 	pattern string
 	match   func(string) bool
+	secret  bool // not to be shown
 }
 
 // The rules of the service models. Source: identity-protocol §1.1, §3.2.
 var (
-	idRule            = rule{1, 55, `[\w-]+:[0-9a-f-]+`, isID}
-	accountRule       = rule{1, 15, `\d+`, func(s string) bool { return strings.Trim(s, "0123456789") == "" }}
+	idRule            = rule{min: 1, max: 55, pattern: `[\w-]+:[0-9a-f-]+`, match: isID}
+	accountRule       = rule{min: 1, max: 15, pattern: `\d+`, match: func(s string) bool { return strings.Trim(s, "0123456789") == "" }}
 	roleRule          = rule{min: 20, max: 2048}
 	providerRule      = rule{min: 1, max: maxProviderName}
-	developerRule     = rule{1, 128, `[\w._-]+`, isDeveloperName}
+	developerRule     = rule{min: 1, max: 128, pattern: `[\w._-]+`, match: isDeveloperName}
 	developerUserRule = rule{min: 1, max: maxDeveloperUser}
-	nextTokenRule     = rule{1, maxNextToken, `[\S]+`, func(s string) bool { return !strings.ContainsFunc(s, isSpace) }}
-	sessionNameRule   = rule{2, 64, `[\w+=,.@-]*`, sessionName}
+	nextTokenRule     = rule{min: 1, max: maxNextToken, pattern: `[\S]+`, match: func(s string) bool { return !strings.ContainsFunc(s, isSpace) }}
+	sessionNameRule   = rule{min: 2, max: 64, pattern: `[\w+=,.@-]*`, match: sessionName}
 	webTokenRule      = rule{min: 4, max: 20000}
 	assertionRule     = rule{min: 4, max: 100000}
 	policyRule        = rule{min: 1, max: 2048}
@@ -93,9 +94,19 @@ func (f *faults) optional(member, value string, r rule) {
 	if value == "" {
 		return
 	}
-	for _, fault := range r.faults(value) {
-		f.add(shown(value), member, fault)
+	text := shown(value)
+	if r.secret {
+		text = "of " + strconv.Itoa(utf8.RuneCountInString(value)) + " characters"
 	}
+	for _, fault := range r.faults(value) {
+		f.add(text, member, fault)
+	}
+}
+
+// hidden returns r for a value that is not to be shown.
+func (r rule) hidden() rule {
+	r.secret = true
+	return r
 }
 
 func (r rule) faults(value string) []string {
