@@ -160,13 +160,27 @@ func (r *identityReader) login(pool *IdentityPool) *identity.PoolProvider {
 		r.place.fault("pools/%s.yaml has no provider %q", pool.Name, short(r.provider))
 		return nil
 	}
+	own := r.suite.bundle.ownProviders(pool)
 	switch {
 	case len(pool.Providers) == 1 && pool.DeveloperProvider == "":
 		return &pool.Providers[0]
+	case len(own) == 1:
+		return own[0]
 	case len(pool.Providers) > 0:
 		r.place.fault("no provider: pools/%s.yaml has several", pool.Name)
 	}
 	return nil
+}
+
+// ownProviders returns the user pools of the bundle among a pool's providers.
+func (b *Bundle) ownProviders(pool *IdentityPool) []*identity.PoolProvider {
+	var out []*identity.PoolProvider
+	for i := range pool.Providers {
+		if b.ownUserPool(&pool.Providers[i]) != nil {
+			out = append(out, &pool.Providers[i])
+		}
+	}
+	return out
 }
 
 // federation gives the context keys of an identity pool's session. Source:

@@ -288,7 +288,7 @@ func (l *loader) known(p *identity.PoolProvider, n node) {
 	case p.Name == "www.amazon.com" || p.Name == "api.twitter.com":
 		l.warn(n, "nothing here verifies tokens of %s: nobody can sign in with them", p.Name)
 	case p.Kind == identity.UserPoolProvider:
-		if u := l.ownUserPool(p); u != nil && p.Name != userPoolKey(u.ID) {
+		if u := l.bundle.ownUserPool(p); u != nil && p.Name != userPoolKey(u.ID) {
 			n.fault("the user pool %s is called %s as a provider", u.ID, userPoolKey(u.ID))
 		}
 	}
@@ -303,21 +303,21 @@ func userPoolKey(id string) string {
 
 // ownUserPool returns the user pool of the bundle that a provider is, nil if it
 // is another.
-func (l *loader) ownUserPool(p *identity.PoolProvider) *UserPool {
+func (b *Bundle) ownUserPool(p *identity.PoolProvider) *UserPool {
 	if p.Kind != identity.UserPoolProvider {
 		return nil
 	}
 	_, id, _ := strings.Cut(p.Name, "/")
-	i := slices.IndexFunc(l.bundle.UserPools, func(u *UserPool) bool { return u.ID == id })
+	i := slices.IndexFunc(b.UserPools, func(u *UserPool) bool { return u.ID == id })
 	if i < 0 {
 		return nil
 	}
-	return l.bundle.UserPools[i]
+	return b.UserPools[i]
 }
 
 // ownClients checks the clients of a user pool of the same bundle.
 func (l *loader) ownClients(p *identity.PoolProvider, n node) {
-	u := l.ownUserPool(p)
+	u := l.bundle.ownUserPool(p)
 	if u == nil {
 		return
 	}

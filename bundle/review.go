@@ -20,7 +20,7 @@ func (l *loader) warn(n node, format string, args ...any) {
 // warns of rules that a user could satisfy on their own. Source:
 // identity-protocol §1.9, §6.2.
 func (l *loader) reviewRoles(p *identity.PoolProvider, n node) {
-	if p.Roles.Type == "Token" && l.ownUserPool(p) == nil {
+	if p.Roles.Type == "Token" && l.bundle.ownUserPool(p) == nil {
 		n.fault("type token is for a user pool of this bundle: another issuer's cognito:roles could name any role")
 	}
 	for i := range p.Roles.Rules {
@@ -55,7 +55,7 @@ var personalClaims = append([]string{"username", "cognito:username", "upn", "uni
 // the pool's tokens have, empty if there is none or that is not known. What
 // cannot change can be chosen at sign-up.
 func (l *loader) writer(p *identity.PoolProvider, claim string) string {
-	u := l.ownUserPool(p)
+	u := l.bundle.ownUserPool(p)
 	if u == nil || !attributeName(claim) {
 		return ""
 	}

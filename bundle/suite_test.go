@@ -109,6 +109,8 @@ func TestIdentityFaults(t *testing.T) {
     idp.example.com: {clients: [c], principalTags: {team: "custom:team"}}
     accounts.google.com: {clients: [c]}
 `
+	const own = `    cognito-idp.us-east-1.amazonaws.com/us-east-1_A: {clients: [w], principalTags: {t: "custom:team"}}
+`
 	oneRole := strings.Replace(pool, "  unauthenticated: S\n", "", 1)
 	for name, c := range map[string]struct{ pool, identity, want string }{
 		"right":           {pool, "role: R, identityId: i, authenticated: true, provider: idp.example.com, claims: {'custom:team': a}, tags: {team: a}", ""},
@@ -117,6 +119,8 @@ func TestIdentityFaults(t *testing.T) {
 		"claim's case":    {pool, "role: R, identityId: i, authenticated: true, provider: idp.example.com, claims: {'custom:Team': a}, tags: {team: a}", `tags: pools/p.yaml makes no tags of the claims, not {team: "a"}`},
 		"claim is a list": {pool, "role: R, identityId: i, authenticated: true, provider: idp.example.com, claims: {'custom:team': [a]}, tags: {team: a}", `tags: pools/p.yaml makes no tags of the claims, not {team: "a"}`},
 		"claim no tag":    {pool, "role: R, identityId: i, authenticated: true, provider: idp.example.com, claims: {'custom:team': 'a;b'}", `the claim "custom:team" cannot be the tag "team"`},
+		"own user pool":   {pool + own, "role: R, identityId: i, authenticated: true, claims: {'custom:team': a}, tags: {t: a}", ""},
+		"user pool's tag": {pool + own, "role: R, identityId: i, authenticated: true, claims: {'custom:team': a}, tags: {team: a}", `tags: pools/p.yaml makes {t: "a"} of the claims, not {team: "a"}`},
 		"no provider":     {pool, "role: R, identityId: i, authenticated: true", "no provider: pools/p.yaml has several"},
 		"other provider":  {pool, "role: R, identityId: i, authenticated: true, provider: idp.example.org", `pools/p.yaml has no provider "idp.example.org"`},
 		"guest":           {pool, "role: S, identityId: i", ""},
@@ -126,7 +130,7 @@ func TestIdentityFaults(t *testing.T) {
 		"no guests":       {oneRole, "role: R, identityId: i", "pools/p.yaml has no guests: say authenticated: true"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := load(t, with("pools/p.yaml", c.pool, "tests/a_test.yaml", "suite: a\nidentities: {r: {"+c.identity+"}}\ntests:\n- {name: n, as: r, request: {action: s3:GetObject, resource: '*'}, expect: {decision: implicitDeny}}"))
+			b := load(t, with("pools/p.yaml", c.pool, "pools/u.yaml", "userPool: {id: us-east-1_A, clients: {w: {id: w}}}", "tests/a_test.yaml", "suite: a\nidentities: {r: {"+c.identity+"}}\ntests:\n- {name: n, as: r, request: {action: s3:GetObject, resource: '*'}, expect: {decision: implicitDeny}}"))
 			_, err := b.Suites()
 			if c.want == "" {
 				require.NoError(t, err)
@@ -336,7 +340,7 @@ func TestSessionKeys(t *testing.T) {
 // TestSuiteExample reads a suite as the design writes it: a matrix, the deciding statement, a single
 // request with what its context lacks.
 func TestSuiteExample(t *testing.T) {
-	b := load(t, demoWith(t, map[string]string{
+	fsys := demoWith(t, map[string]string{
 		"policies/PlayerRows.json": `{"Version": "2012-10-17", "Statement": [{"Sid": "OwnRows", "Effect": "Allow",
 			"Action": ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan"], "Resource": "*",
 			"Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": "${cognito-identity.amazonaws.com:sub}"}, "Null": {"dynamodb:LeadingKeys": "false"}}}]}`,
@@ -362,7 +366,9 @@ tests:
     request: {action: dynamodb:Scan, table: GameScores}
     expect: {decision: implicitDeny, missingContext: ["dynamodb:LeadingKeys"]}
 `,
-	}))
+	})
+	delete(fsys, "tests/referees_test.yaml")
+	b := load(t, fsys)
 	r := bundle.Run(b, suites(t, b), bundle.RunOptions{Now: noon})
 	require.Zero(t, r.Failed, text(t, r))
 	require.Equal(t, 13, r.Passed)

@@ -10,9 +10,9 @@ import (
 //go:embed gamescores
 var files embed.FS
 
-// FS holds the bundle GameScores: the roles Player and Guest of one identity
-// pool, a permissions boundary, a service control policy, and their tests. Give
-// it to bundle.Load.
+// FS holds the bundle GameScores: a user pool, an identity pool with the roles
+// Player, Referee and Guest, a permissions boundary, a service control policy,
+// an administrator, and their tests. Give it to bundle.Load.
 var FS = bundleFS()
 
 // bundleFS returns the folder of the bundle; fs.Sub fails only for a name that
