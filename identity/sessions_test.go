@@ -115,6 +115,10 @@ func TestCallerIsOfWhatWasOpened(t *testing.T) {
 	require.NoError(t, err)
 	require.NotNil(t, caller.Evaluator.Session)
 	require.Equal(t, []string{aliceID}, keysOf(caller)[pool+":sub"])
+	at.at = noon.Add(2 * time.Hour)
+	require.NoError(t, sessions.Refresh(context.Background()))
+	_, err = sessions.Caller(&changed)
+	require.Equal(t, identity.ErrSessionExpired, err)
 }
 
 func TestNewSessionsRefuses(t *testing.T) {
