@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -75,51 +74,27 @@ func TestWhatIsTakenWasExpected(t *testing.T) {
 	})
 }
 
-// FuzzVerify signs, too, whatever a fuzzer likes, so that what comes
-// after the signature is reached.
+// FuzzVerify has the public keys alone, so only the tokens among its seeds are
+// taken. FuzzClaims looks behind the signature.
 func FuzzVerify(f *testing.F) {
-	for _, c := range []object{nil, {"aud": []string{"us", "them"}, "azp": "us"}, {"exp": 1.5}, {"nbf": now.Unix()}, {"sub": "\x00"}} {
-		token := rs256(f, header(nil), claims(c))
-		f.Add(token, text(f, header(nil)), text(f, claims(c)))
+	ec := object{"alg": "ES256", "kid": "ec"}
+	for _, c := range []object{nil, {"aud": []string{"us", "them"}, "azp": "us"}, {"exp": 1.5}, {"sub": "\x00"}} {
+		f.Add(sign(f, jwt.SigningMethodES256, ecKey(), ec, claims(c)))
 	}
-	f.Add("..", `{"alg":"none"}`, `{"s\u0075b":"a","sub":"b"}`)
-	f.Add("e30.e30.e30", `{"alg":"ES256","kid":"ec","crit":[]}`, `[[[[[[[[[[[[[[[[[[`)
+	for _, token := range []string{"", "..", "e30.e30.e30", "e30.e30.e30.e30.e30", `{"payload":".."}`, encode([]byte(`{"alg":"none"}`)) + ".e30."} {
+		f.Add(token)
+	}
 	set := good()
-	f.Fuzz(func(t *testing.T, token, head, payload string) {
-		// Nobody without the key makes a token that is taken; the genuine ones
-		// among the seeds are.
-		if got, err := oidc.Verify(context.Background(), token, set, expect(), now); err == nil {
-			requireSound(t, got)
-		} else {
+	f.Fuzz(func(t *testing.T, token string) {
+		got, err := oidc.Verify(context.Background(), token, set, expect(), now)
+		if err != nil {
 			require.Nil(t, got)
 			requireNamed(t, err)
+			return
 		}
-		signed := encode([]byte(head)) + "." + encode([]byte(payload))
-		for _, c := range []struct {
-			method jwt.SigningMethod
-			key    any
-		}{{jwt.SigningMethodRS256, rsaKey()}, {jwt.SigningMethodES256, ecKey()}} {
-			signature, err := c.method.Sign(signed, c.key)
-			require.NoError(t, err)
-			got, err := oidc.Verify(context.Background(), signed+"."+encode(signature), set, expect(), now)
-			if err != nil {
-				require.Nil(t, got)
-				requireNamed(t, err)
-				continue
-			}
-			requireSound(t, got)
-			require.Equal(t, 1, strings.Count(head, `"alg"`)+strings.Count(head, `\u`), "one algorithm, unless it is spelled oddly")
-		}
+		require.Equal(t, issuer, got["iss"])
+		require.Equal(t, "alice", got["sub"])
 	})
-}
-
-func requireSound(t *testing.T, got oidc.Claims) {
-	t.Helper()
-	require.Equal(t, issuer, got["iss"])
-	sub, _ := got.String("sub")
-	require.True(t, sub != "" && len(sub) <= oidc.MaxSubject)
-	exp, ok := got.Time("exp")
-	require.True(t, ok && now.Before(exp.Add(oidc.MaxSkew)))
 }
 
 func requireNamed(t *testing.T, err error) {

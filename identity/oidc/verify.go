@@ -68,14 +68,7 @@ func Verify(ctx context.Context, token string, keys Keys, e *Expect, now time.Ti
 	if methods[h.alg].Verify(t.signed, t.signature, key) != nil {
 		return nil, ErrSignature
 	}
-	claims, err := strictjson.Object(t.payload, strictjson.Limits{})
-	if err != nil {
-		return nil, malformed("claims: %v", err)
-	}
-	if err := e.check(claims, now); err != nil {
-		return nil, err
-	}
-	return claims, nil
+	return e.claims(t.payload, now)
 }
 
 // keyError makes sure that an error of a foreign Keys is one of ours.
@@ -183,19 +176,20 @@ func (e *Expect) tokenType(members Claims) error {
 	return fmt.Errorf("%w: typ", ErrTokenUse)
 }
 
-func (e *Expect) check(c Claims, now time.Time) error {
-	for _, check := range []func() error{
-		func() error { return e.issuer(c) },
-		func() error { return e.audience(c) },
-		func() error { return e.tokenUse(c) },
-		func() error { return e.times(c, now) },
-		func() error { return subject(c) },
+// claims reads a payload whose signature has been verified.
+func (e *Expect) claims(payload []byte, now time.Time) (Claims, error) {
+	c, err := strictjson.Object(payload, strictjson.Limits{})
+	if err != nil {
+		return nil, malformed("claims: %v", err)
+	}
+	for _, check := range []func(Claims) error{
+		e.issuer, e.audience, e.tokenUse, func(c Claims) error { return e.times(c, now) }, subject,
 	} {
-		if err := check(); err != nil {
-			return err
+		if err := check(c); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return c, nil
 }
 
 func (e *Expect) issuer(c Claims) error {

@@ -44,119 +44,138 @@ func (l Limits) orDefaults() Limits {
 // in which no object has two members whose names are equal, after unescaping,
 // under case folding.
 func Check(src []byte, lim Limits) error {
-	lim = lim.orDefaults()
-	if len(src) > lim.Bytes {
-		return fmt.Errorf("JSON is longer than %d bytes", lim.Bytes)
-	}
-	if !utf8.Valid(src) {
-		return errors.New("JSON is not UTF-8")
-	}
-	if err := checkDepth(src, lim.Depth); err != nil {
-		return err
-	}
-	if !json.Valid(src) {
-		return errors.New("not valid JSON")
-	}
-	s := scanner{src: src, members: lim.Members}
-	return s.value()
+	_, err := value(src, lim)
+	return err
 }
 
 // Object returns the object that src is. Numbers are json.Number. It refuses
 // what Check refuses, and all that is not an object.
 func Object(src []byte, lim Limits) (map[string]any, error) {
-	if err := Check(src, lim); err != nil {
+	v, err := value(src, lim)
+	if err != nil {
 		return nil, err
 	}
-	dec := json.NewDecoder(bytes.NewReader(src))
-	dec.UseNumber()
-	var object map[string]any
-	if err := dec.Decode(&object); err != nil || object == nil {
+	object, ok := v.(map[string]any)
+	if !ok {
 		return nil, errors.New("JSON is not an object")
 	}
 	return object, nil
 }
 
-// checkDepth comes before any recursion; src need not be valid.
-func checkDepth(src []byte, limit int) error {
-	depth, quoted := 0, false
-	for i := 0; i < len(src); i++ {
-		switch c := src[i]; {
-		case c == '"':
-			quoted = !quoted
-		case quoted && c == '\\':
-			i++
-		case quoted:
-		case c == '{' || c == '[':
-			if depth++; depth > limit {
-				return fmt.Errorf("JSON nests deeper than %d", limit)
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
+// value reads what json.Unmarshal would, with numbers as json.Number.
+func value(src []byte, lim Limits) (any, error) {
+	lim = lim.orDefaults()
+	if len(src) > lim.Bytes {
+		return nil, fmt.Errorf("JSON is longer than %d bytes", lim.Bytes)
 	}
-	return nil
+	if !utf8.Valid(src) {
+		return nil, errors.New("JSON is not UTF-8")
+	}
+	if !json.Valid(src) {
+		return nil, errors.New("not valid JSON")
+	}
+	s := scanner{src: src, depth: lim.Depth, members: lim.Members}
+	return s.value()
 }
 
-// scanner walks over text that json.Valid takes.
+// scanner reads text that json.Valid takes, and so need not look whether it is
+// JSON.
 type scanner struct {
-	src     []byte
-	pos     int
-	members int // how many may still come
+	src            []byte
+	pos            int
+	depth, members int // how many may still come
 }
 
-func (s *scanner) value() error {
+func (s *scanner) value() (any, error) {
 	switch s.next() {
 	case '{':
 		return s.object()
 	case '[':
 		return s.array()
 	case '"':
-		_, err := s.text()
-		return err
+		return s.text()
 	}
-	for s.pos < len(s.src) && !bytes.ContainsRune([]byte(",]} \t\r\n"), rune(s.src[s.pos])) {
+	start := s.pos
+	for s.pos < len(s.src) && !strings.ContainsRune(",]} \t\r\n", rune(s.src[s.pos])) {
 		s.pos++
 	}
-	return nil
+	switch word := string(s.src[start:s.pos]); word {
+	case "true":
+		return true, nil
+	case "false":
+		return false, nil
+	case "null":
+		return nil, nil
+	default:
+		return json.Number(word), nil
+	}
 }
 
-func (s *scanner) object() error {
-	s.pos++
-	names := make(map[string]struct{})
+func (s *scanner) object() (any, error) {
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	object := make(map[string]any)
+	var folds map[string]struct{} // of names that are not their own
 	for s.next() != '}' {
 		if s.members--; s.members < 0 {
-			return errors.New("JSON has too many members")
+			return nil, errors.New("JSON has too many members")
 		}
 		name, err := s.text()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		folded := fold(name)
-		if _, ok := names[folded]; ok {
-			return fmt.Errorf("JSON object has the member %q twice", name)
+		_, same := object[folded]
+		_, equal := folds[folded]
+		if same || equal {
+			return nil, fmt.Errorf("JSON object has the member %q twice", name)
 		}
-		names[folded] = struct{}{}
+		if folded != name {
+			if folds == nil {
+				folds = make(map[string]struct{})
+			}
+			folds[folded] = struct{}{}
+		}
 		s.next()
 		s.pos++ // the colon
-		if err := s.value(); err != nil {
-			return err
+		if object[name], err = s.value(); err != nil {
+			return nil, err
 		}
 		s.comma()
 	}
+	s.leave()
+	return object, nil
+}
+
+func (s *scanner) array() (any, error) {
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	array := []any{}
+	for s.next() != ']' {
+		v, err := s.value()
+		if err != nil {
+			return nil, err
+		}
+		array = append(array, v)
+		s.comma()
+	}
+	s.leave()
+	return array, nil
+}
+
+func (s *scanner) enter() error {
 	s.pos++
+	if s.depth--; s.depth < 0 {
+		return errors.New("JSON nests too deep")
+	}
 	return nil
 }
 
-func (s *scanner) array() error {
+func (s *scanner) leave() {
 	s.pos++
-	for s.next() != ']' {
-		if err := s.value(); err != nil {
-			return err
-		}
-		s.comma()
-	}
-	s.pos++
-	return nil
+	s.depth++
 }
 
 // text reads a string and returns it unescaped.
@@ -195,14 +214,14 @@ func paired(raw []byte) bool {
 		if i++; raw[i] != 'u' {
 			continue
 		}
-		unit := unit(raw[i+1:])
+		high := unit(raw[i+1:])
 		i += 4
 		switch {
-		case unit < 0xD800 || unit > 0xDFFF:
-		case unit > 0xDBFF || !bytes.HasPrefix(raw[i+1:], []byte(`\u`)):
+		case high < 0xD800 || high > 0xDFFF:
+		case high > 0xDBFF || !bytes.HasPrefix(raw[i+1:], []byte(`\u`)):
 			return false
 		default:
-			if low := unitAt(raw, i+3); low < 0xDC00 || low > 0xDFFF {
+			if low := unit(raw[i+3:]); low < 0xDC00 || low > 0xDFFF {
 				return false
 			}
 			i += 6
@@ -210,8 +229,6 @@ func paired(raw []byte) bool {
 	}
 	return true
 }
-
-func unitAt(raw []byte, i int) uint64 { return unit(raw[i:]) }
 
 // unit reads four hexadecimal digits; json.Valid has seen them.
 func unit(raw []byte) uint64 {
@@ -238,12 +255,18 @@ func (s *scanner) next() byte {
 }
 
 // fold maps names that strings.EqualFold, and so encoding/json, takes for
-// equal to one text.
+// equal to one text: to itself if it is in lower-case ASCII.
 func fold(name string) string {
+	if !strings.ContainsFunc(name, func(r rune) bool { return r >= utf8.RuneSelf || r >= 'A' && r <= 'Z' }) {
+		return name
+	}
 	return strings.Map(func(r rune) rune {
 		least := r
 		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
 			least = min(least, f)
+		}
+		if least >= 'A' && least <= 'Z' {
+			least += 'a' - 'A'
 		}
 		return least
 	}, name)
