@@ -4,9 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"path"
 
 	"github.com/pressly/goose/v3"
 )
@@ -14,13 +16,17 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-const (
-	dialectSQLite   = goose.DialectSQLite3
-	dialectPostgres = goose.DialectPostgres
+// versionTable says which migrations were applied.
+const versionTable = "rowan_versions"
 
-	// versionTable says which migrations were applied.
-	versionTable = "rowan_versions"
-)
+// migrationsIn returns the migrations of a folder that is compiled in.
+func migrationsIn(folder string) fs.FS {
+	files, err := fs.Sub(migrations, path.Join("migrations", folder))
+	if err != nil {
+		return embed.FS{} // never: the name is valid; goose refuses an empty one
+	}
+	return files
+}
 
 // migrate brings the tables up to date, also beside other processes that do.
 //
@@ -29,15 +35,10 @@ const (
 // later fails at its end at the latest, undoes all of it, and finds it applied
 // when it tries again. So no lock is needed, of which engines have different
 // ones.
-func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, log *slog.Logger) error {
-	folder := map[goose.Dialect]string{dialectSQLite: "migrations/sqlite", dialectPostgres: "migrations/postgres"}[dialect]
-	files, err := fs.Sub(migrations, folder)
-	if err != nil {
-		return err
-	}
+func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, files fs.FS, log *slog.Logger) error {
 	for n := 1; ; n++ {
 		err := migrateOnce(ctx, db, dialect, files, log)
-		if err == nil || n == maxOpeners || ctx.Err() != nil {
+		if err == nil || n == maxOpeners || errors.Is(err, errNewer) || ctx.Err() != nil {
 			return err
 		}
 		if err := pause(ctx, n); err != nil {
@@ -45,6 +46,9 @@ func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, log *slog.L
 		}
 	}
 }
+
+// errNewer means that a newer program has changed the tables.
+var errNewer = errors.New("tables of a newer program")
 
 // maxOpeners is how often one process may lose against others.
 const maxOpeners = 8
@@ -67,7 +71,7 @@ func migrateOnce(ctx context.Context, db *sql.DB, dialect goose.Dialect, files f
 		return fmt.Errorf("migrations: %w", err)
 	}
 	if current > known {
-		return fmt.Errorf("tables of version %d are of a newer program: this one knows %d", current, known)
+		return fmt.Errorf("%w: version %d, this program knows %d", errNewer, current, known)
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
 )
 
 // maxConnections is the size of a pool if the URL has no pool_max_conns.
@@ -38,7 +39,7 @@ func openPostgres(ctx context.Context, url string, log *slog.Logger) (*Store, er
 	if err := durable(ctx, db); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", where, err), db.Close(), closePool())
 	}
-	if err := migrate(ctx, db, dialectPostgres, log); err != nil {
+	if err := migrate(ctx, db, goose.DialectPostgres, migrationsIn("postgres"), log); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", where, err), db.Close(), closePool())
 	}
 	return ofDatabase(&database{engine: postgresEngine(), read: db, write: db}, db.Close, closePool), nil
@@ -90,15 +91,17 @@ func postgresEngine() engine {
 			var network net.Error
 			return strings.HasPrefix(code(err), connectionException) || strings.HasPrefix(code(err), operatorIntervention) ||
 				errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) ||
-				errors.Is(err, net.ErrClosed) || errors.As(err, &network)
+				errors.Is(err, net.ErrClosed) || errors.Is(err, pgconn.ErrConnClosed) || errors.As(err, &network)
 		},
 		// Whatever the server did not refuse in so many words may have happened.
+		// pgconn.SafeToRetry is no help: it says yes to "conn closed", which is
+		// also the error of a commit that was sent and whose answer was lost.
 		uncertain: func(err error) bool {
 			switch code := code(err); {
 			case errors.Is(err, pgx.ErrTxCommitRollback):
 				return false
 			case code == "":
-				return !pgconn.SafeToRetry(err)
+				return true
 			default:
 				return code == completionUnknown || strings.HasPrefix(code, connectionException) ||
 					strings.HasPrefix(code, operatorIntervention) || strings.HasPrefix(code, "58") || strings.HasPrefix(code, "XX")

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
@@ -41,7 +42,7 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger) (*Store, err
 	read.SetMaxOpenConns(maxReaders)
 	read.SetMaxIdleConns(maxReaders)
 	d := &database{engine: sqliteEngine(), read: read, write: write}
-	if err := migrate(ctx, write, dialectSQLite, log); err != nil {
+	if err := migrate(ctx, write, goose.DialectSQLite3, migrationsIn("sqlite"), log); err != nil {
 		return nil, errors.Join(fmt.Errorf("store %s: %w", path, err), read.Close(), write.Close())
 	}
 	return ofDatabase(d, read.Close, write.Close), nil
