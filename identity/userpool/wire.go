@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"time"
+
+	"github.com/rowan-authz/rowan/identity"
 )
 
 // Sensitive is a member that the service model marks as such: a password, a
@@ -25,16 +26,6 @@ func (Sensitive) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted
 
 // LogValue returns "[secret]".
 func (Sensitive) LogValue() slog.Value { return slog.StringValue(redacted) }
-
-// Timestamp is a time on the wire: epoch seconds as a JSON number, with
-// milliseconds. Source: identity-protocol §0.4.
-type Timestamp time.Time
-
-// MarshalJSON writes a number.
-func (t Timestamp) MarshalJSON() ([]byte, error) {
-	ms := time.Time(t).UnixMilli()
-	return fmt.Appendf(nil, "%d.%03d", ms/1000, ms%1000), nil
-}
 
 // Attribute is an attribute of a user.
 type Attribute struct {
@@ -61,12 +52,12 @@ type AuthenticationResult struct {
 
 // User is a user as administrators see one in lists and on creation.
 type User struct {
-	Username             string      `json:"Username"`
-	Attributes           []Attribute `json:"Attributes,omitempty"`
-	UserCreateDate       Timestamp   `json:"UserCreateDate"`
-	UserLastModifiedDate Timestamp   `json:"UserLastModifiedDate"`
-	Enabled              bool        `json:"Enabled"`
-	UserStatus           string      `json:"UserStatus"`
+	Username             string         `json:"Username"`
+	Attributes           []Attribute    `json:"Attributes,omitempty"`
+	UserCreateDate       identity.Epoch `json:"UserCreateDate"`
+	UserLastModifiedDate identity.Epoch `json:"UserLastModifiedDate"`
+	Enabled              bool           `json:"Enabled"`
+	UserStatus           string         `json:"UserStatus"`
 }
 
 // Group is a group of users. Precedence is nil if the group has none.

@@ -1,5 +1,7 @@
 package userpool
 
+import "github.com/rowan-authz/rowan/identity"
+
 // AdminCreateUserInput is the input of AdminCreateUser.
 type AdminCreateUserInput struct {
 	UserPoolID             string      `json:"UserPoolId"`
@@ -24,14 +26,14 @@ type AdminGetUserInput struct {
 
 // AdminGetUserOutput is the output of AdminGetUser.
 type AdminGetUserOutput struct {
-	Username             string      `json:"Username"`
-	UserAttributes       []Attribute `json:"UserAttributes"`
-	UserCreateDate       Timestamp   `json:"UserCreateDate"`
-	UserLastModifiedDate Timestamp   `json:"UserLastModifiedDate"`
-	Enabled              bool        `json:"Enabled"`
-	UserStatus           string      `json:"UserStatus"`
-	PreferredMFASetting  string      `json:"PreferredMfaSetting,omitempty"`
-	UserMFASettingList   []string    `json:"UserMFASettingList,omitempty"`
+	Username             string         `json:"Username"`
+	UserAttributes       []Attribute    `json:"UserAttributes"`
+	UserCreateDate       identity.Epoch `json:"UserCreateDate"`
+	UserLastModifiedDate identity.Epoch `json:"UserLastModifiedDate"`
+	Enabled              bool           `json:"Enabled"`
+	UserStatus           string         `json:"UserStatus"`
+	PreferredMFASetting  string         `json:"PreferredMfaSetting,omitempty"`
+	UserMFASettingList   []string       `json:"UserMFASettingList,omitempty"`
 }
 
 // AdminSetUserPasswordInput is the input of AdminSetUserPassword.

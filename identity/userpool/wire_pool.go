@@ -10,7 +10,7 @@ type UserPoolDescription struct {
 	AutoVerifiedAttributes []string          `json:"AutoVerifiedAttributes,omitempty"`
 	AliasAttributes        []string          `json:"AliasAttributes,omitempty"`
 	UsernameAttributes     []string          `json:"UsernameAttributes,omitempty"`
-	MfaConfiguration       string            `json:"MfaConfiguration"`
+	MFAConfiguration       string            `json:"MfaConfiguration"`
 	AdminCreateUserConfig  AdminCreateUsers  `json:"AdminCreateUserConfig"`
 	UsernameConfiguration  UsernameCase      `json:"UsernameConfiguration"`
 }
