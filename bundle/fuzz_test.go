@@ -17,7 +17,7 @@ import (
 // fuzzed are the files that FuzzLoad writes.
 var fuzzed = []string{
 	"roles/S.yaml", "rowan.yaml", "policies/P.json", "tables/Tab.yaml", "resources/B.yaml", "pools/p.yaml",
-	"guardrails/scp/00-a/x.json", "guardrails/rcp/00-a/x.json",
+	"guardrails/scp/00-a/x.json", "guardrails/rcp/00-a/x.json", "providers/q.yaml", "providers/s.xml", "administrators/a.yaml",
 }
 
 // placed wants every fault of an error to name a file of the bundle, and a place that the file has.
@@ -52,15 +52,26 @@ func FuzzLoad(f *testing.F) {
 	f.Add(uint8(4), "arn: arn:aws:s3:::b*\naccount: \"111122223333\"\npolicy: {Statement: {Effect: Deny, Principal: \"*\", Action: 's3:*', Resource: '*'}}\n")
 	f.Add(uint8(5), "identityPool: {id: 'us-east-1:1', authenticated: R, unauthenticated: S, guestServices: [s3], providers: {a.b: {clients: [c], principalTags: {t: c}}}}\n")
 	f.Add(uint8(5), "userPool: {id: us-east-1_A, clients: {w: {id: b}}, groups: {g: {role: R, precedence: 1}}}\n")
+	f.Add(uint8(5), "userPool: {id: us-east-1_A, mfa: on, aliasAttributes: [email], attributes: {custom:a: {mutable: true}}, password: {minimumLength: 9}, clients: {w: {id: b, lifetimes: {id: 1h}, callbackURLs: 'https://a.b/', scopes: openid, writeAttributes: [custom:a]}}}\n")
+	f.Add(uint8(8), "oidc: {issuer: 'https://a.b/c', keys: 'https://a.b/k', clients: [d], algorithms: [ES256]}\n")
+	f.Add(uint8(8), "facebook: {appId: '1', endpoint: 'http://localhost/'}\n")
+	f.Add(uint8(9), "<EntityDescriptor xmlns='urn:oasis:names:tc:SAML:2.0:metadata'><X509Certificate/></EntityDescriptor>")
+	f.Add(uint8(10), "path: /a/\naccessKeys: AKIAEXAMPLE000000001\nid: AIDAEXAMPLEEXAMPLE22\npolicies: P\nboundary: P\n")
 	f.Fuzz(func(t *testing.T, file uint8, text string) {
 		name := fuzzed[int(file)%len(fuzzed)]
-		b, err := bundle.Load(with(name, text+" "), "b", conditions.AWS())
+		b, err := bundle.Load(with("providers/s.yaml", "saml: {audience: a, recipients: https://a.b/c}",
+			"providers/s.xml", "<EntityDescriptor xmlns='urn:oasis:names:tc:SAML:2.0:metadata'><X509Certificate/></EntityDescriptor>",
+			name, text+" "), "b", conditions.AWS())
 		if err != nil {
 			require.Nil(t, b)
 			placed(t, err, name, []byte(text+" "))
 			return
 		}
 		b.Lint()
+		a, err := b.IdentityAccount()
+		require.NoError(t, err)
+		require.Len(t, a.Roles, len(b.Roles))
+		require.Len(t, b.UserPoolConfigs(), len(b.UserPools))
 		for _, r := range b.Roles {
 			for _, resource := range []string{"*", "arn:aws:s3:::b/x", r.ARN} {
 				e, err := b.Evaluator(r.Name, resource, nil)

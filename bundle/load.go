@@ -104,6 +104,8 @@ func (l *loader) read() {
 			}
 		case top == "guardrails":
 			l.guardrail(s)
+		case strings.HasSuffix(s.path, ".xml") && l.bundle.text(strings.TrimSuffix(s.path, ".xml")+".yaml") == nil:
+			l.faults.file(l.file(s.path), "metadata of a provider that is not there: want providers/%s.yaml beside", stem(s.path))
 		}
 	}
 	if !begun {
