@@ -192,16 +192,15 @@ func (s *Session) checkTags() error {
 
 func (s *Session) checkTimes() error {
 	switch {
-	case !wholeSecond(s.IssuedAt) || !wholeSecond(s.Expires) || !s.AuthTime.IsZero() && !wholeSecond(s.AuthTime):
-		return errors.New("a time that is not a whole second since 1970")
+	case s.IssuedAt.Nanosecond() != 0 || s.Expires.Nanosecond() != 0 || s.AuthTime.Nanosecond() != 0:
+		return errors.New("a time that is not in whole seconds")
+	case s.IssuedAt.Unix() <= 0 || !s.AuthTime.IsZero() && s.AuthTime.Unix() < 0:
+		return errors.New("a time before 1970")
 	case !s.IssuedAt.Before(s.Expires) || s.Expires.Sub(s.IssuedAt) > MaxSessionLife:
 		return fmt.Errorf("a life that is not within %v", MaxSessionLife)
 	}
 	return nil
 }
-
-// wholeSecond reports whether a token, which counts seconds, gives t back.
-func wholeSecond(t time.Time) bool { return t.Nanosecond() == 0 && t.Unix() > 0 }
 
 // The first values of cognito-identity.amazonaws.com:amr.
 const (
