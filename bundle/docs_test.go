@@ -55,8 +55,11 @@ func demoWith(t *testing.T, more map[string]string) fstest.MapFS {
 // be what is printed.
 func TestGuides(t *testing.T) {
 	shown, _ := blocks(t, "bundles.md")
-	require.Len(t, shown, 2)
-	load(t, demoWith(t, shown))
+	require.Len(t, shown, 7)
+	metadata, err := os.ReadFile(fullDir + "/providers/Corp.xml")
+	require.NoError(t, err)
+	shown["providers/Corp.xml"] = string(metadata)
+	require.Empty(t, load(t, demoWith(t, shown)).Lint())
 
 	shown, text := blocks(t, "testing-policies.md")
 	require.Len(t, shown, 1)
