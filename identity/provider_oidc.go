@@ -93,7 +93,10 @@ func (v *tokenVerifier) Verify(ctx context.Context, token string, clients []stri
 	return v.login(claims)
 }
 
-// login reads claims that oidc.Verify has checked.
+// login reads claims that oidc.Verify has checked. MFA stays false, whatever amr
+// says: aws:MultiFactorAuthPresent is absent for federated users, and a policy
+// that trusts a provider's word for it can test the provider's own amr. Source:
+// iam-semantics §5.3.
 func (v *tokenVerifier) login(claims oidc.Claims) (*Login, error) {
 	l := &Login{Provider: v.name, Claims: claims}
 	l.Subject, _ = claims.String("sub")
@@ -101,15 +104,13 @@ func (v *tokenVerifier) login(claims oidc.Claims) (*Login, error) {
 	l.Audience = audience(claims)
 	l.Expires, _ = claims.Time("exp")
 	l.ID, _ = claims.String("jti")
-	methods, _ := claims.Strings("amr")
-	l.MFA = slices.Contains(methods, "mfa") // RFC 8176
 	if _, given := claims["auth_time"]; given {
 		var ok bool
 		if l.AuthTime, ok = claims.Time("auth_time"); !ok {
 			return nil, RefuseToken(fmt.Errorf("%w: auth_time is no time", oidc.ErrMalformed))
 		}
 	}
-	l.Keys, l.TrustKeys = v.contextKeys(l, methods)
+	l.Keys, l.TrustKeys = v.contextKeys(l)
 	return l, nil
 }
 
@@ -129,14 +130,14 @@ func audience(claims oidc.Claims) string {
 // contextKeys returns the context keys that stay in a session, and those that
 // only a trust policy sees. An address that the provider has not verified is no
 // key: anybody can claim it. Source: iam-semantics §5.4.
-func (v *tokenVerifier) contextKeys(l *Login, methods []string) (session, trust []ContextKey) {
+func (v *tokenVerifier) contextKeys(l *Login) (session, trust []ContextKey) {
 	key := func(name string, values ...string) ContextKey { return ContextKey{v.name + ":" + name, values} }
 	session = []ContextKey{key("sub", l.Subject), key("aud", l.Audience)}
 	if v.name == googleLogins {
 		if aud, ok := l.Claims.String("aud"); ok {
 			trust = append(trust, key("oaud", aud))
 		}
-	} else if len(methods) > 0 {
+	} else if methods, ok := l.Claims.Strings("amr"); ok && len(methods) > 0 {
 		session = append(session, key("amr", methods...))
 	}
 	if azp, ok := l.Claims.String("azp"); ok {

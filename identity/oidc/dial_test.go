@@ -28,8 +28,13 @@ func TestThreatDialGuard(t *testing.T) {
 		require.NoError(t, GuardOptions{}.dial("tcp6", withPort(address)), address)
 	}
 	for _, c := range []struct{ network, address string }{
-		{"tcp", "1.1.1.1:443"}, {"udp4", "1.1.1.1:443"}, {"unix", "/run/docker.sock"}, {"tcp4", "1.1.1.1"}, {"tcp4", "localhost:443"},
-		{"tcp6", "[2606:4700::1111%eth0]:443"}, {"tcp4", ""},
+		{"tcp", "1.1.1.1:443"},
+		{"udp4", "1.1.1.1:443"},
+		{"unix", "/run/docker.sock"},
+		{"tcp4", "1.1.1.1"},
+		{"tcp4", "localhost:443"},
+		{"tcp6", "[2606:4700::1111%eth0]:443"},
+		{"tcp4", ""},
 	} {
 		require.Error(t, GuardOptions{}.dial(c.network, c.address), c.address)
 	}

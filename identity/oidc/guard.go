@@ -46,7 +46,7 @@ func GuardedClient(o GuardOptions) *http.Client {
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.Roots},
 			TLSHandshakeTimeout:    fetchTimeout,
 			MaxResponseHeaderBytes: 64 << 10,
-			MaxConnsPerHost:        4,
+			MaxConnsPerHost:        32,
 			IdleConnTimeout:        30 * time.Second,
 			ForceAttemptHTTP2:      true,
 		}},

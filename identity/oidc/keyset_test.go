@@ -36,7 +36,10 @@ func TestKeySetIsPublishedAsItIsRead(t *testing.T) {
 // The set of Google has keys like these: no use to us is no fault.
 func TestKeySetSkipsWhatItCannotUse(t *testing.T) {
 	set, err := oidc.ParseKeySet([]byte(text(t, object{"keys": []any{
-		"text", null, 1, []string{}, object{}, object{"kty": "oct", "kid": "x", "k": "AA"},
+		"text", null, 1,
+		[]string{},
+		object{},
+		object{"kty": "oct", "kid": "x", "k": "AA"},
 		with(aKey("encrypts"), object{"use": "enc"}), aKey("good"),
 	}, "more": 1})))
 	require.NoError(t, err)

@@ -45,7 +45,10 @@ func TestNoEditIsTaken(t *testing.T) {
 // A token that is taken says what was expected, whatever its claims are.
 func TestWhatIsTakenWasExpected(t *testing.T) {
 	word := rapid.SampledFrom([]any{
-		"us", "them", "us-mobile", "", issuer, issuer + "/", null, true, []string{"us"}, []string{"us", "them"}, []string{},
+		"us", "them", "us-mobile", "", issuer, issuer + "/", null, true,
+		[]string{"us"},
+		[]string{"us", "them"},
+		[]string{},
 		now.Unix(), now.Unix() + 600, now.Unix() - 600, -1, 1.5e9, json.RawMessage("1e400"),
 	})
 	rapid.Check(t, func(r *rapid.T) {

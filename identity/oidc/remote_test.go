@@ -342,9 +342,11 @@ func TestThreatKeySetBomb(t *testing.T) {
 			w.Header().Set("Content-Type", "application/jwk-set+json")
 			_, _ = w.Write([]byte(many(1)))
 		}, true},
-		"redirect": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL+"/keys", 302) }, false},
+		"redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere.URL+"/keys", http.StatusFound)
+		}, false},
 		"redirect home": {func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "/.well-known/openid-configuration", 307)
+			http.Redirect(w, r, "/.well-known/openid-configuration", http.StatusTemporaryRedirect)
 		}, false},
 		"not found":  {http.NotFound, false},
 		"no content": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, false},

@@ -26,8 +26,8 @@ var now = time.Unix(1_790_000_000, 0).UTC()
 
 // Keys are made once, since that takes long.
 var (
-	rsaKey   = sync.OnceValue(func() *rsa.PrivateKey { return newRSA() })
-	otherRSA = sync.OnceValue(func() *rsa.PrivateKey { return newRSA() })
+	rsaKey   = sync.OnceValue(newRSA)
+	otherRSA = sync.OnceValue(newRSA)
 	ecKey    = sync.OnceValue(func() *ecdsa.PrivateKey { return newEC(elliptic.P256()) })
 )
 
@@ -95,7 +95,7 @@ func text(t testing.TB, v any) string {
 
 // sign makes a token by any method over any header and claims, which are
 // objects, or text that is taken as it is.
-func sign(t testing.TB, method jwt.SigningMethod, key any, header, claims any) string {
+func sign(t testing.TB, method jwt.SigningMethod, key, header, claims any) string {
 	t.Helper()
 	signed := encode([]byte(text(t, header))) + "." + encode([]byte(text(t, claims)))
 	signature, err := method.Sign(signed, key)

@@ -373,8 +373,13 @@ func TestThreatIDTokenForAccessToken(t *testing.T) {
 		use  any
 		want error
 	}{
-		{"id", nil}, {"access", oidc.ErrTokenUse}, {"ID", oidc.ErrTokenUse}, {"", oidc.ErrMalformed}, {nil, oidc.ErrMissingClaim},
-		{[]string{"id"}, oidc.ErrMalformed}, {null, oidc.ErrMalformed},
+		{"id", nil},
+		{"access", oidc.ErrTokenUse},
+		{"ID", oidc.ErrTokenUse},
+		{"", oidc.ErrMalformed},
+		{nil, oidc.ErrMissingClaim},
+		{[]string{"id"}, oidc.ErrMalformed},
+		{null, oidc.ErrMalformed},
 	} {
 		_, err := oidc.Verify(t.Context(), token(c.use), good(), e, now)
 		require.ErrorIs(t, err, c.want, "%v", c.use)
