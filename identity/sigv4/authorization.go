@@ -43,21 +43,6 @@ const (
 
 var queryInputs = [...]string{queryAlgorithm, queryCredential, queryDate, queryExpires, querySignedHeaders, queryToken, querySignature}
 
-// The header inputs, as http.Header names them.
-const (
-	headerAuthorization = "Authorization"
-	headerContentType   = "Content-Type"
-	headerDate          = "X-Amz-Date"
-	headerToken         = "X-Amz-Security-Token"
-	headerBodyHash      = "X-Amz-Content-Sha256"
-	headerTarget        = "X-Amz-Target"
-	headerDecodedLength = "X-Amz-Decoded-Content-Length"
-	headerTrailer       = "X-Amz-Trailer"
-)
-
-// singleHeaders decide what a request means. Two of one are two readings.
-var singleHeaders = [...]string{headerContentType, headerDate, headerToken, headerBodyHash, headerTarget, headerDecodedLength, headerTrailer}
-
 // Bounds on what a stranger sends.
 const (
 	maxAccessKeyID   = 128
@@ -66,30 +51,22 @@ const (
 )
 
 // read reads the one form that the request has.
-func (a *authorization) read(r *http.Request, q *query) *Error {
-	for _, name := range singleHeaders {
-		if len(r.Header[name]) > 1 {
-			return refuse(Malformed, "The request has more than one %s header.", name)
-		}
-	}
-	lines := r.Header[headerAuthorization]
-	if len(lines) > 1 {
-		return refuse(Malformed, "The request has more than one Authorization header.")
-	}
+func (a *authorization) read(h *headers, q *query) *Error {
+	line := h.get(authorizationHeader)
 	a.presigned = q.presigned
 	switch {
-	case len(lines) == 1 && q.presigned:
+	case line != "" && q.presigned:
 		return refuse(BothForms, "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.")
 	case q.presigned:
-		return a.readQuery(r, q)
-	case len(lines) == 1 && lines[0] != "":
-		return a.readHeader(r, lines[0])
+		return a.readQuery(h, q)
+	case line != "":
+		return a.readHeader(h, line)
 	}
 	return refuse(NoCredentials, "Request is missing Authentication Token")
 }
 
 // readHeader reads the header form.
-func (a *authorization) readHeader(r *http.Request, line string) *Error {
+func (a *authorization) readHeader(h *headers, line string) *Error {
 	scheme, rest, _ := strings.Cut(line, " ")
 	if !strings.HasPrefix(scheme, "AWS4-") {
 		return refuse(NoCredentials, "Request is missing Authentication Token")
@@ -119,24 +96,20 @@ func (a *authorization) readHeader(r *http.Request, line string) *Error {
 			return refuse(Malformed, "Authorization header requires '%s' parameter.", p.name)
 		}
 	}
-	if token, ok := r.Header[headerToken]; ok {
-		if a.token = first(token); a.token == "" {
-			return refuse(BadToken, "The security token included in the request is invalid.")
-		}
+	a.token = h.get(amzToken)
+	a.date = h.get(amzDate)
+	if a.date == "" {
+		// Source: identity-protocol §4.1. Date must then be signed, too.
+		a.date = h.get(plainDate)
 	}
-	// Source: identity-protocol §4.1. Date must then be signed, too.
-	name := headerDate
-	if _, ok := r.Header[headerDate]; !ok {
-		name = "Date"
-	}
-	if a.date = first(r.Header[name]); a.date == "" || len(r.Header[name]) > 1 {
+	if a.date == "" {
 		return refuse(Malformed, "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
 	}
 	return a.parse(credential, signature)
 }
 
 // readQuery reads the query form.
-func (a *authorization) readQuery(r *http.Request, q *query) *Error {
+func (a *authorization) readQuery(h *headers, q *query) *Error {
 	var values [len(queryInputs)]string
 	for i, name := range queryInputs {
 		value, ok := q.get(name)
@@ -145,10 +118,8 @@ func (a *authorization) readQuery(r *http.Request, q *query) *Error {
 		}
 		values[i] = value
 	}
-	for _, name := range [...]string{headerDate, headerToken} {
-		if _, ok := r.Header[name]; ok {
-			return refuse(BothForms, "A presigned request has no %s header.", name)
-		}
+	if h.lines[amzDate] != nil || h.lines[amzToken] != nil {
+		return refuse(BothForms, "A presigned request has no X-Amz-Date and no X-Amz-Security-Token header.")
 	}
 	if err := checkAlgorithm(values[0]); err != nil {
 		return err
@@ -329,13 +300,6 @@ func allDigits(s string) bool {
 
 func letterOrDigit(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
-}
-
-func first(lines []string) string {
-	if len(lines) == 0 {
-		return ""
-	}
-	return lines[0]
 }
 
 // unescape decodes a piece of a query that query.parse has checked.

@@ -54,107 +54,6 @@ func containsFold(s, lower string) bool {
 	return strings.Contains(s, "%") && strings.Contains(strings.ToLower(s), lower)
 }
 
-// signedHeader is a header that the signature covers.
-type signedHeader struct {
-	name  string
-	lines []string // nil for host and content-length, which are not in the map
-}
-
-const (
-	nameHost          = "host"
-	nameContentLength = "content-length"
-)
-
-// readSignedHeaders reads the list of signed headers, and checks that they are
-// there and that all which must be signed are. Source: identity-protocol §4.2.
-func (s *scratch) readSignedHeaders(r *http.Request, a *authorization, s3 bool) *Error {
-	s.headers = s.headers[:0]
-	last, amz := "", 0
-	for name := range strings.SplitSeq(a.signedHeaders, ";") {
-		if name <= last {
-			return refuse(Malformed, "SignedHeaders must be sorted, and each name there once.")
-		}
-		last = name
-		lines, err := headerLines(r, name)
-		if err != nil {
-			return err
-		}
-		if len(s.headers) == maxSignedHeaders {
-			return refuse(Malformed, "More than %d headers are signed.", maxSignedHeaders)
-		}
-		if hasAmzPrefix(name) {
-			amz++
-		}
-		s.headers = append(s.headers, signedHeader{name, lines})
-	}
-	_, dated := r.Header[headerDate]
-	switch {
-	case !s.signed(nameHost):
-		return refuse(NotSigned, "'Host' must be a 'SignedHeader' in the AWS Authorization.")
-	case !s3 && len(r.Header[headerContentType]) > 0 && !s.signed("content-type"):
-		return refuse(NotSigned, "'Content-Type' must be a 'SignedHeader' in the AWS Authorization.")
-	case !a.presigned && !dated && !s.signed("date"):
-		return refuse(NotSigned, "'Date' must be a 'SignedHeader' in the AWS Authorization.")
-	case amz != countAmzHeaders(r.Header, s3 && a.presigned && !s.signed("x-amz-content-sha256")):
-		return refuse(NotSigned, "There were headers present in the request which were not signed: every x-amz-* header must be a 'SignedHeader'.")
-	}
-	return nil
-}
-
-// signed reports whether a header is covered.
-func (s *scratch) signed(name string) bool {
-	for i := range s.headers {
-		if s.headers[i].name == name {
-			return true
-		}
-	}
-	return false
-}
-
-// countAmzHeaders counts the x-amz-* headers that must be signed. Every signed
-// one is there, so equal numbers mean that they are the same. A presigned
-// request of S3 may say once more, unsigned, that its body is not signed.
-func countAmzHeaders(h http.Header, echo bool) int {
-	n := 0
-	for name, lines := range h {
-		if echo && name == headerBodyHash && first(lines) == unsignedPayload {
-			continue
-		}
-		if hasAmzPrefix(name) {
-			n++
-		}
-	}
-	return n
-}
-
-// headerLines returns the lines of a header that is signed.
-func headerLines(r *http.Request, name string) ([]string, *Error) {
-	var buf [128]byte
-	canonical, ok := appendHeaderName(buf[:0], name)
-	if !ok {
-		return nil, refuse(Malformed, "SignedHeaders has a name that is empty, too long, or not of lower-case header characters.")
-	}
-	switch name {
-	case nameHost:
-		return nil, nil
-	case nameContentLength:
-		if r.ContentLength >= 0 {
-			return nil, nil
-		}
-	}
-	lines := r.Header[string(canonical)]
-	if len(lines) == 0 {
-		return nil, refuse(Malformed, "SignedHeaders names a header that the request does not have.")
-	}
-	for _, line := range lines {
-		// Clients disagree on tabs; the others cannot come from net/http.
-		if strings.IndexByte(line, '\t') >= 0 || strings.IndexByte(line, '\n') >= 0 || strings.IndexByte(line, '\r') >= 0 {
-			return nil, refuse(Malformed, "The value of a signed header has a tab or a line break.")
-		}
-	}
-	return lines, nil
-}
-
 // appendHeaderName appends a lower-case name as http.Header spells it, such as
 // Content-Type.
 func appendHeaderName(dst []byte, name string) (out []byte, ok bool) {
@@ -201,8 +100,8 @@ func (s *scratch) canonical(r *http.Request, a *authorization, path string, o *O
 	b = append(b, '\n')
 	b = s.query.appendCanonical(b)
 	b = append(b, '\n')
-	for i := range s.headers {
-		h := &s.headers[i]
+	for i := range s.headers.signed {
+		h := &s.headers.signed[i]
 		b = append(b, h.name...)
 		b = append(b, ':')
 		switch {

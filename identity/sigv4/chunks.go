@@ -82,22 +82,14 @@ func openChunks(r *http.Request, a *authorization, p payload, key *signingKey) *
 	}
 	if c.left == 0 {
 		// Nobody reads an empty body.
-		if err := c.next(); !errors.Is(err, io.EOF) {
-			return asError(err)
+		if err := c.finish(); err != nil {
+			return err
 		}
 		c.err = io.EOF
 	}
 	dropChunkedEncoding(r.Header)
 	r.Body, r.ContentLength, r.TransferEncoding, r.Trailer = c, p.length, nil, c.trailer
 	return nil
-}
-
-func asError(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
-		return e
-	}
-	return unread(err)
 }
 
 // dropChunkedEncoding takes aws-chunked out of Content-Encoding: it is of the
@@ -138,11 +130,10 @@ func (c *chunkReader) Read(p []byte) (int, error) {
 // Close closes the connection's body.
 func (c *chunkReader) Close() error { return c.body.Close() }
 
-// next reads a piece. With the last one it returns io.EOF; with any other error
-// nothing is ready.
+// next makes a piece ready; io.EOF follows the last.
 func (c *chunkReader) next() error {
 	if c.left == 0 {
-		return c.finish()
+		return io.EOF
 	}
 	size, signature, err := c.header()
 	if err != nil {
@@ -165,13 +156,10 @@ func (c *chunkReader) next() error {
 	for _, sum := range c.sums {
 		sum.Write(c.buf)
 	}
-	c.left -= size
-	if c.left == 0 {
-		if err := c.finish(); !errors.Is(err, io.EOF) {
+	if c.left -= size; c.left == 0 {
+		if err := c.finish(); err != nil {
 			return err
 		}
-		c.ready = c.buf
-		return io.EOF
 	}
 	c.ready = c.buf
 	return nil
@@ -179,7 +167,7 @@ func (c *chunkReader) next() error {
 
 // header returns the size of the next piece, and the signature if it is a
 // signed chunk. It reads the line of a chunk unless one is begun.
-func (c *chunkReader) header() (size int64, signature [32]byte, err error) {
+func (c *chunkReader) header() (size int64, signature [32]byte, err *Error) {
 	if c.inChunk == 0 {
 		if c.inChunk, signature, err = c.chunkLine(); err != nil || c.inChunk == 0 {
 			return 0, signature, err
@@ -207,7 +195,7 @@ func badChunkLine() *Error {
 }
 
 // chunkLine reads "SIZE;chunk-signature=HEX" or, unsigned, "SIZE".
-func (c *chunkReader) chunkLine() (size int64, signature [32]byte, err error) {
+func (c *chunkReader) chunkLine() (size int64, signature [32]byte, err *Error) {
 	line, err := c.line()
 	if err != nil {
 		return 0, signature, err
@@ -237,7 +225,7 @@ func (c *chunkReader) chunkLine() (size int64, signature [32]byte, err error) {
 }
 
 // line reads a line that ends with CRLF.
-func (c *chunkReader) line() (string, error) {
+func (c *chunkReader) line() (string, *Error) {
 	line, err := c.src.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
 		return "", refuse(BadChunk, "A line of the chunked body is longer than %d bytes.", maxLine)
@@ -252,7 +240,7 @@ func (c *chunkReader) line() (string, error) {
 	return string(text), nil
 }
 
-func (c *chunkReader) lineBreak() error {
+func (c *chunkReader) lineBreak() *Error {
 	line, err := c.line()
 	if err == nil && line != "" {
 		err = refuse(BadChunk, "A chunk is longer than its size.")
@@ -262,7 +250,7 @@ func (c *chunkReader) lineBreak() error {
 
 // fill reads size bytes to buf, which grows with what has come and not with
 // what is announced.
-func (c *chunkReader) fill(size int) error {
+func (c *chunkReader) fill(size int) *Error {
 	c.buf = c.buf[:0]
 	for len(c.buf) < size {
 		n := len(c.buf)
@@ -275,9 +263,8 @@ func (c *chunkReader) fill(size int) error {
 	return nil
 }
 
-// finish reads the chunk of size zero and the trailers, and checks them. It
-// returns io.EOF if all is well.
-func (c *chunkReader) finish() error {
+// finish reads the chunk of size zero and the trailers, and checks them.
+func (c *chunkReader) finish() *Error {
 	size, signature, err := c.chunkLine()
 	if err != nil {
 		return err
@@ -304,7 +291,7 @@ func (c *chunkReader) finish() error {
 		}
 		c.trailer.Set(c.names[i], values[i])
 	}
-	return io.EOF
+	return nil
 }
 
 func badTrailer() *Error {
@@ -312,7 +299,7 @@ func badTrailer() *Error {
 }
 
 // readTrailers returns the values of the announced trailers.
-func (c *chunkReader) readTrailers() ([]string, error) {
+func (c *chunkReader) readTrailers() ([]string, *Error) {
 	if len(c.names) == 0 {
 		return nil, nil
 	}

@@ -16,8 +16,13 @@ import (
 type signingKey struct {
 	secret []byte
 	key    [sha256.Size]byte
-	// macs holds hash.Hash values with the key already absorbed.
-	macs sync.Pool
+	macs   sync.Pool // of *keyedMAC
+}
+
+// keyedMAC is an HMAC that has absorbed its key, with room for its sum.
+type keyedMAC struct {
+	hash.Hash
+	sum [sha256.Size]byte
 }
 
 // newSigningKey derives a signing key. Source: identity-protocol §4.2.
@@ -30,16 +35,17 @@ func newSigningKey(secret []byte, day, region, service string) *signingKey {
 		derived = mac.Sum(nil)
 	}
 	copy(k.key[:], derived)
-	k.macs.New = func() any { return hmac.New(sha256.New, k.key[:]) }
+	k.macs.New = func() any { return &keyedMAC{Hash: hmac.New(sha256.New, k.key[:])} }
 	return k
 }
 
 // sign returns the HMAC-SHA256 of a string to sign.
-func (k *signingKey) sign(text []byte) (sum [sha256.Size]byte) {
-	mac := k.macs.Get().(hash.Hash)
+func (k *signingKey) sign(text []byte) [sha256.Size]byte {
+	mac := k.macs.Get().(*keyedMAC)
 	mac.Reset()
 	mac.Write(text)
-	mac.Sum(sum[:0])
+	mac.Sum(mac.sum[:0])
+	sum := mac.sum
 	k.macs.Put(mac)
 	return sum
 }

@@ -34,7 +34,7 @@ type payload struct {
 
 // readPayload reads what an S3 request says of its body.
 func (v *Verifier) readPayload(r *http.Request, s *scratch, a *authorization) (payload, *Error) {
-	text, err := bodyHash(r, s, a)
+	text, err := bodyHash(&s.headers, a)
 	if err != nil {
 		return payload{}, err
 	}
@@ -46,7 +46,7 @@ func (v *Verifier) readPayload(r *http.Request, s *scratch, a *authorization) (p
 		if a.presigned {
 			return p, refuse(NotImplemented, "A presigned request cannot have a streaming body.")
 		}
-		if err := p.readStreaming(r); err != nil {
+		if err := p.readStreaming(&s.headers); err != nil {
 			return p, err
 		}
 	case strings.HasPrefix(text, asymmetricChunksPrefix):
@@ -69,15 +69,15 @@ func (v *Verifier) readPayload(r *http.Request, s *scratch, a *authorization) (p
 
 // bodyHash returns x-amz-content-sha256. It may be a parameter of a presigned
 // request, which without one does not sign its body.
-func bodyHash(r *http.Request, s *scratch, a *authorization) (string, *Error) {
-	header := first(r.Header[headerBodyHash])
+func bodyHash(h *headers, a *authorization) (string, *Error) {
+	header := h.get(amzBodyHash)
 	if !a.presigned {
 		if header == "" {
 			return "", refuse(NoBodyHash, "Missing required header for this request: x-amz-content-sha256")
 		}
 		return header, nil
 	}
-	if header == "" || !s.signed("x-amz-content-sha256") {
+	if header == "" || !h.covers("x-amz-content-sha256") {
 		if a.bodyHash == "" {
 			return unsignedPayload, nil
 		}
@@ -91,8 +91,8 @@ func bodyHash(r *http.Request, s *scratch, a *authorization) (string, *Error) {
 
 // readStreaming reads the headers of an aws-chunked body. They are signed, as
 // all x-amz-* headers are.
-func (p *payload) readStreaming(r *http.Request) *Error {
-	text := first(r.Header[headerDecodedLength])
+func (p *payload) readStreaming(h *headers) *Error {
+	text := h.get(amzDecodedLength)
 	if text == "" {
 		return refuse(NoLength, "You must provide the x-amz-decoded-content-length header.")
 	}
@@ -101,7 +101,7 @@ func (p *payload) readStreaming(r *http.Request) *Error {
 		return refuse(Malformed, "x-amz-decoded-content-length must be a number of bytes.")
 	}
 	p.length = length
-	announced := first(r.Header[headerTrailer])
+	announced := h.get(amzTrailer)
 	if p.kind == signedChunks {
 		if announced != "" {
 			return refuse(BadTrailer, "This kind of streaming body has no trailer.")

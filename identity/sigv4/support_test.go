@@ -41,9 +41,7 @@ func lookup(_ context.Context, id, tok string) (sigv4.Credential, error) {
 	return sigv4.Credential{}, sigv4.ErrUnknownKey
 }
 
-// jsonService, restService and s3Service are the three styles of service.
-func jsonService(o *sigv4.Options) { o.Services = []string{"cognito-identity"} }
-
+// restService and s3Service are the styles of service beside the JSON one.
 func restService(o *sigv4.Options) { o.Services, o.REST = []string{"execute-api"}, true }
 
 func s3Service(o *sigv4.Options) {
@@ -92,11 +90,11 @@ func sign(secret, date, region, service, text string) string {
 
 func mac(key []byte, text string) []byte {
 	h := hmac.New(sha256.New, key)
-	io.WriteString(h, text)
+	h.Write([]byte(text))
 	return h.Sum(nil)
 }
 
-func hash(text string) string {
+func hexSum(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
 }
@@ -142,7 +140,7 @@ func (m *message) canonical() string {
 	}
 	payload := m.payload
 	if payload == "" {
-		payload = hash(m.body)
+		payload = hexSum(m.body)
 	}
 	return strings.Join([]string{
 		m.method, uriEncode(path, false), strings.Join(pairs, "&"),
@@ -190,7 +188,7 @@ func (m *message) signature() string {
 	if m.put != "" {
 		return m.put
 	}
-	text := strings.Join([]string{"AWS4-HMAC-SHA256", m.date, m.scope(), hash(m.canonical())}, "\n")
+	text := strings.Join([]string{"AWS4-HMAC-SHA256", m.date, m.scope(), hexSum(m.canonical())}, "\n")
 	return sign(m.secret, m.date[:8], m.region, m.service, text)
 }
 
@@ -272,7 +270,7 @@ func get(target string) *message {
 func object(method, target, body string) *message {
 	return &message{
 		method: method, target: target, host: "s3.example.com",
-		headers:   [][2]string{{"X-Amz-Content-Sha256", hash(body)}, {"X-Amz-Date", stamp(clock)}},
+		headers:   [][2]string{{"X-Amz-Content-Sha256", hexSum(body)}, {"X-Amz-Date", stamp(clock)}},
 		body:      body,
 		accessKey: accessKey, secret: secret, s3: true,
 		date: stamp(clock), region: "us-east-1", service: "s3",

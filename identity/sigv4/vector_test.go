@@ -127,7 +127,7 @@ func TestReferenceSigner(t *testing.T) {
 			require.Equal(t, c.CanonicalQuery, lines[2], c.Name)
 		}
 		if c.CanonicalRequestSHA256 != "" {
-			require.Equal(t, c.CanonicalRequestSHA256, hash(m.canonical()))
+			require.Equal(t, c.CanonicalRequestSHA256, hexSum(m.canonical()))
 		}
 	}
 }

@@ -129,8 +129,9 @@ func orDefault[T comparable](v *T, def T) {
 
 // scratch is the memory of one verification.
 type scratch struct {
+	auth    authorization
 	query   query
-	headers []signedHeader
+	headers headers
 	// bodyHash is the last line of the canonical request.
 	bodyHash []byte
 	buf      []byte
@@ -145,7 +146,8 @@ const maxScratch = 64 << 10
 func (s *scratch) free() {
 	if cap(s.buf)+cap(s.query.encoded)+cap(s.bodyHash) <= maxScratch {
 		// No request is kept alive by what pointed to it.
-		clear(s.headers)
+		s.auth = authorization{}
+		s.headers.reset()
 		clear(s.query.params)
 		scratches.Put(s)
 	}
@@ -174,10 +176,9 @@ func (v *verification) Read(p []byte) (int, error) { return v.body.Read(p) }
 func (v *Verifier) Verify(r *http.Request) (*Verified, error) {
 	s := scratches.Get().(*scratch)
 	defer s.free()
-	a := authorization{}
-	out, err := v.verify(r, s, &a)
+	out, err := v.verify(r, s, &s.auth)
 	if err != nil {
-		err.presigned = a.presigned
+		err.presigned = s.auth.presigned
 		return nil, err
 	}
 	return out, nil
@@ -191,7 +192,10 @@ func (v *Verifier) verify(r *http.Request, s *scratch, a *authorization) (*Verif
 	if err := s.query.parse(rawQuery); err != nil {
 		return nil, err
 	}
-	if err := a.read(r, &s.query); err != nil {
+	if err := s.headers.read(r.Header); err != nil {
+		return nil, err
+	}
+	if err := a.read(&s.headers, &s.query); err != nil {
 		return nil, err
 	}
 	now := v.o.Now()
@@ -248,7 +252,7 @@ func (v *Verifier) check(r *http.Request, s *scratch, a *authorization, path str
 	if err := v.checkHost(r); err != nil {
 		return err
 	}
-	if err := s.readSignedHeaders(r, a, v.o.S3); err != nil {
+	if err := s.headers.readSigned(r, a, v.o.S3); err != nil {
 		return err
 	}
 	return v.checkTime(a, now)
@@ -263,7 +267,7 @@ func (v *Verifier) hashBody(r *http.Request, s *scratch, out *verification) *Err
 	}
 	sum := sha256.Sum256(body)
 	s.bodyHash = hex.AppendEncode(s.bodyHash[:0], sum[:])
-	if claimed, ok := r.Header[headerBodyHash]; ok && first(claimed) != string(s.bodyHash) {
+	if claimed := s.headers.get(amzBodyHash); claimed != "" && claimed != string(s.bodyHash) {
 		return refuse(BodyHash, "The provided 'x-amz-content-sha256' header does not match what was computed.")
 	}
 	out.Body = body
@@ -334,7 +338,11 @@ func readBody(r *http.Request, limit int64) ([]byte, *Error) {
 	}
 	// A byte more than announced, so that the end is found without growing; and
 	// no more memory than what was sent, within reason.
-	b := make([]byte, 0, min(max(r.ContentLength, 511), 64<<10)+1)
+	size := min(r.ContentLength, 64<<10)
+	if size < 0 {
+		size = 511
+	}
+	b := make([]byte, 0, size+1)
 	for {
 		if len(b) == cap(b) {
 			b = slices.Grow(b, len(b))
@@ -358,11 +366,15 @@ func tooLarge(limit int64) *Error {
 	return refuse(BodyTooLarge, "The request body is larger than %d bytes.", limit)
 }
 
-// unread says why a body could not be read to its end.
+// unread says why a body could not be read to its end. It never wraps io.EOF,
+// which would say that all is well.
 func unread(cause error) *Error {
 	var large *http.MaxBytesError
 	if errors.As(cause, &large) {
 		return tooLarge(large.Limit).because(cause)
+	}
+	if errors.Is(cause, io.EOF) {
+		cause = io.ErrUnexpectedEOF
 	}
 	return refuse(IncompleteBody, "The request body ended before its announced length.").because(cause)
 }
