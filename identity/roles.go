@@ -31,6 +31,8 @@ type MappingTrace struct {
 	// Role is what the mapping gives, empty if it refuses; Reason says why.
 	Role   string `json:"role,omitempty"`
 	Reason string `json:"reason"`
+
+	fellBack bool // to the pool's role for authenticated identities
 }
 
 // RuleTrace is how one rule fared.
@@ -87,7 +89,7 @@ func chooseRole(pool *PoolConfig, proofs []proof, custom string) roleChoice {
 			return c.refuse("the mappings of several logins disagree")
 		}
 		return c.take(pool.Authenticated, "the mappings of several logins disagree: the pool's role for authenticated identities")
-	case mapped[0].Role == "":
+	case mapped[0].Role == "" && !mapped[0].fellBack:
 		return c.refuse(mapped[0].Reason)
 	}
 	return c.take(mapped[0].Role, mapped[0].Reason)
@@ -143,7 +145,7 @@ func (m *RoleMapping) choose(kind ProviderKind, claims oidc.Claims, fallback, cu
 		t.Role, t.Reason = "", "CustomRoleArn is none of the roles that the login may choose"
 	case t.Role != "":
 	case m.Ambiguous == ambiguousAuthenticated:
-		t.Role, t.Reason = fallback, t.Reason+": the pool's role for authenticated identities"
+		t.Role, t.Reason, t.fellBack = fallback, t.Reason+": the pool's role for authenticated identities", true
 	}
 	return t
 }
