@@ -110,22 +110,25 @@ func (s *Sessions) Open(ctx context.Context, accessKeyID, token string) (*Sessio
 		return nil, ErrSessionToken
 	}
 	name := nameOpened(accessKeyID, token)
-	session := s.cache.get(name)
-	if session == nil {
-		var err error
-		if session, err = s.open(accessKeyID, token); err != nil {
-			return nil, err
+	if session := s.cache.get(name); session != nil {
+		err := s.check(session)
+		if err == nil {
+			return session, nil
 		}
+		if !errors.Is(err, ErrRevocationsStale) { // which passes
+			s.cache.remove(name)
+		}
+		return nil, err
 	}
-	err := s.check(session)
-	switch {
-	case err == nil:
-		s.cache.put(name, session)
-		return session, nil
-	case !errors.Is(err, ErrRevocationsStale): // which passes
-		s.cache.remove(name)
+	session, err := s.open(accessKeyID, token)
+	if err == nil {
+		err = s.check(session)
 	}
-	return nil, err
+	if err != nil {
+		return nil, err
+	}
+	s.cache.put(name, session)
+	return session, nil
 }
 
 func (s *Sessions) open(accessKeyID, token string) (*Session, error) {
