@@ -29,7 +29,7 @@ import (
 const (
 	issuePool = "us-east-1:3b0c6a52-95d3-4a47-9c67-0c2f1de6b7aa"
 	issueRole = "arn:aws:iam::111122223333:role/Player"
-	issueIdP  = "idp.example.com"
+	issueIDP  = "idp.example.com"
 )
 
 var issueNow = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -86,18 +86,18 @@ func issuer(b *testing.B, s identity.Store, key *rsa.PrivateKey) (*identity.Pool
 	ring, err := identity.NewKeyring([]identity.Key{{ID: 1, Secret: identity.NewSecret([]byte(strings.Repeat("k", 32)))}}, rand.Reader)
 	require.NoError(b, err)
 	signing := oidc.SigningKey{ID: "k", Algorithm: "RS256", Key: key}
-	verifier, err := identity.NewOIDCVerifier(&identity.OIDCProvider{Name: issueIdP, Issuer: "https://" + issueIdP}, oidc.NewKeySet(signing.Public()), now, 0)
+	verifier, err := identity.NewOIDCVerifier(&identity.OIDCProvider{Name: issueIDP, Issuer: "https://" + issueIDP}, oidc.NewKeySet(signing.Public()), now, 0)
 	require.NoError(b, err)
 	pools, err := identity.New(b.Context(), identity.Options{
 		Account: issueAccount(b), Store: s, Sessions: ring, Storage: ring, Issuer: "https://rowan.example",
-		Verifiers: map[string]identity.Verifier{issueIdP: verifier}, Now: now, Random: rand.Reader,
+		Verifiers: map[string]identity.Verifier{issueIDP: verifier}, Now: now, Random: rand.Reader,
 	})
 	require.NoError(b, err)
 	token, err := oidc.Sign(signing, map[string]any{
-		"iss": "https://" + issueIdP, "aud": "c1", "sub": "alice", "team": "red", "iat": issueNow.Unix(), "exp": issueNow.Add(time.Hour).Unix(),
+		"iss": "https://" + issueIDP, "aud": "c1", "sub": "alice", "team": "red", "iat": issueNow.Unix(), "exp": issueNow.Add(time.Hour).Unix(),
 	})
 	require.NoError(b, err)
-	return pools, map[string]string{issueIdP: token}
+	return pools, map[string]string{issueIDP: token}
 }
 
 func issueAccount(b *testing.B) *identity.Account {
@@ -120,7 +120,7 @@ func issueAccount(b *testing.B) *identity.Account {
 		Pools: map[string]*identity.PoolConfig{issuePool: {
 			ID: issuePool, Name: "game", Authenticated: issueRole,
 			Providers: []identity.PoolProvider{{
-				Name: issueIdP, Kind: identity.OpenIDProvider, Clients: []string{"c1"},
+				Name: issueIDP, Kind: identity.OpenIDProvider, Clients: []string{"c1"},
 				PrincipalTags: identity.PrincipalTags{Claims: []identity.TagClaim{{Tag: "team", Claim: "team"}}},
 			}},
 		}},
