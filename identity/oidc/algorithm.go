@@ -32,11 +32,11 @@ func fits(key crypto.PublicKey, alg string) bool {
 		k, ok := key.(*rsa.PublicKey)
 		return ok && strongRSA(k)
 	case "ES256":
-		return onCurve(key, elliptic.P256())
+		return over(key, elliptic.P256())
 	case "ES384":
-		return onCurve(key, elliptic.P384())
+		return over(key, elliptic.P384())
 	case "ES512":
-		return onCurve(key, elliptic.P521())
+		return over(key, elliptic.P521())
 	}
 	return false
 }
@@ -53,11 +53,18 @@ func strongRSA(k *rsa.PublicKey) bool {
 	return bits >= minRSA && bits <= maxRSA && k.E >= 3 && k.E&1 == 1 && int64(k.E) < 1<<31
 }
 
-func onCurve(key crypto.PublicKey, curve elliptic.Curve) bool {
+func over(key crypto.PublicKey, curve elliptic.Curve) bool {
 	k, ok := key.(*ecdsa.PublicKey)
-	if !ok || k == nil || k.Curve != curve {
-		return false
+	return ok && k != nil && k.Curve == curve && *k != (ecdsa.PublicKey{Curve: curve})
+}
+
+// sound reports whether the point of an EC key is on its curve. Verification
+// looks again; a set does it once, so that no such key is in one.
+func sound(key crypto.PublicKey) bool {
+	k, ok := key.(*ecdsa.PublicKey)
+	if !ok {
+		return true
 	}
-	_, err := k.ECDH() // refuses a point that is not on the curve
+	_, err := k.ECDH()
 	return err == nil
 }

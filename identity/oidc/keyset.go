@@ -64,12 +64,9 @@ func usable(k PublicKey) bool {
 	if k.ID == "" || len(k.ID) > maxKeyID {
 		return false
 	}
-	if k.Algorithm != "" {
-		return fits(k.Key, k.Algorithm)
-	}
 	for alg := range methods {
-		if fits(k.Key, alg) {
-			return true
+		if (k.Algorithm == alg || k.Algorithm == "") && fits(k.Key, alg) {
+			return sound(k.Key)
 		}
 	}
 	return false

@@ -1,6 +1,10 @@
 package oidc_test
 
 import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rsa"
 	"encoding/json"
 	"testing"
 
@@ -67,6 +71,16 @@ func TestTheZeroKeySetHasNoKeys(t *testing.T) {
 	var set oidc.KeySet
 	_, err := set.Key(t.Context(), "", "")
 	require.ErrorIs(t, err, oidc.ErrUnknownKey)
-	_, err = oidc.NewKeySet(oidc.PublicKey{}, oidc.PublicKey{ID: "k"}, oidc.PublicKey{ID: "k", Algorithm: "RS256"}).Key(t.Context(), "k", "RS256")
-	require.ErrorIs(t, err, oidc.ErrUnknownKey)
+	for _, key := range []crypto.PublicKey{
+		nil, "text", &rsa.PublicKey{}, (*rsa.PublicKey)(nil), rsaKey().PublicKey, rsaKey(),
+		ecdsa.PublicKey{},
+		&ecdsa.PublicKey{}, (*ecdsa.PublicKey)(nil),
+		&ecdsa.PublicKey{Curve: elliptic.P256()},
+	} {
+		for _, alg := range []string{"", "RS256", "ES256"} {
+			src, err := oidc.NewKeySet(oidc.PublicKey{ID: "k", Algorithm: alg, Key: key}).MarshalJSON()
+			require.NoError(t, err)
+			require.Equal(t, `{"keys":[]}`, string(src))
+		}
+	}
 }
