@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 
@@ -16,7 +17,7 @@ type demoCommand struct {
 
 // Help describes the command.
 func (*demoCommand) Help() string {
-	return `The bundle has a table of game scores whose rows belong to the player that is their partition key, a role for players and one for guests, a permissions boundary and a service control policy.
+	return `The bundle has a table of game scores whose rows belong to the player that is their partition key, roles for players, referees and guests, a permissions boundary and a service control policy. Two players sign up, sign in and exchange their tokens for temporary credentials, all within this process; nothing is kept.
 
 Examples:
 
@@ -24,14 +25,8 @@ Examples:
     rowan demo --write scores && rowan test scores`
 }
 
-// The denial that the demo explains: it is the row of another.
-const (
-	demoIdentity = "alice"
-	demoRow      = "bobs"
-	demoAction   = "dynamodb:GetItem"
-)
-
-// Run prints who may do what on whose row, and why one may not.
+// Run prints who may do what on whose row, takes the way from a sign-up to
+// temporary credentials, and says why one may not have the row of another.
 func (d *demoCommand) Run(c *console) error {
 	if d.Write != "" {
 		return d.write(c)
@@ -51,10 +46,10 @@ func (d *demoCommand) Run(c *console) error {
 	if c.format == "json" {
 		return r.WriteJSON(c.out)
 	}
-	return c.printDemo(b, suites, &r)
+	return c.printDemo(b, &r)
 }
 
-func (c *console) printDemo(b *bundle.Bundle, suites []*bundle.Suite, r *bundle.Result) error {
+func (c *console) printDemo(b *bundle.Bundle, r *bundle.Result) error {
 	c.printf("%s\n\n", c.paint(bold, "Who may do what on whose row of the table GameScores"))
 	if len(r.Suites) > 0 {
 		if err := r.Suites[0].Tests[0].WriteMatrix(c.out, c.color); err != nil {
@@ -62,34 +57,11 @@ func (c *console) printDemo(b *bundle.Bundle, suites []*bundle.Suite, r *bundle.
 		}
 	}
 	c.printf("\n✓ allowed   ✗ explicitly denied   · nothing allows it\nalice/bobs is what alice may do on bob's row; the guest is not signed in.\n")
-	if err := c.explainDenial(b, suites); err != nil {
+	if err := c.printLogin(context.Background(), b); err != nil {
 		return err
 	}
 	c.printf("\n%d questions decided as their test wants. Try it on files of your own:\n\n", r.Passed)
 	c.printf("    rowan demo --write scores\n    rowan test scores\n")
-	return nil
-}
-
-// explainDenial explains the denial that the demo is about.
-func (c *console) explainDenial(b *bundle.Bundle, suites []*bundle.Suite) error {
-	for _, s := range suites {
-		for i := range s.Tests {
-			for j := range s.Tests[i].Cells {
-				cell := &s.Tests[i].Cells[j]
-				if cell.Identity != demoIdentity || cell.Row != demoRow || cell.Action != demoAction {
-					continue
-				}
-				q, err := cell.Question(s.Now)
-				if err != nil {
-					return err
-				}
-				x := q.Evaluator.Explain(q.Request)
-				c.printf("\n%s\n\n", c.paint(bold, fmt.Sprintf("Why may %s not get the row %s?", cell.Identity, cell.Row)))
-				bundle.RenderExplanation(c.out, q.Request, &x, b.Source, c.color)
-				return nil
-			}
-		}
-	}
 	return nil
 }
 
