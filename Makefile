@@ -44,12 +44,16 @@ lint: tools ## Lint every module; the arrow between packages is part of it.
 	@.ci/each $(lint) run --config $(CURDIR)/.golangci.yml --allow-parallel-runners ./...
 
 .PHONY: test
-test: ## Test every module of go.work.
+test: needs ## Test every module of go.work.
 	@.ci/test
 
 .PHONY: race
-race: ## Test every module with the race detector.
+race: needs ## Test every module with the race detector.
 	@.ci/test -race
+
+.PHONY: needs
+needs: ## Install the Debian packages that tests need: PostgreSQL, Node.js, boto3, Chromium.
+	@.ci/needs
 
 .PHONY: fuzz
 fuzz: ## Fuzz every target for T (20s) each.
@@ -74,7 +78,7 @@ compare: ## Measure Rowan beside its peers and a hand-written function, in one r
 	@cd benchmarks && go run ./compare
 
 .PHONY: cover
-cover: ## Test every module and print how much of it the tests reach.
+cover: needs ## Test every module and print how much of it the tests reach.
 	@mkdir -p bin
 	@.ci/test -coverprofile=cover.out
 	@.ci/each sh -c 'go tool cover -func=cover.out | tail -n 1; rm -f cover.out'
@@ -116,7 +120,7 @@ differential-short: ## Decide the 200,000 cases that CI asks without the race de
 	@$(MAKE) --no-print-directory differential N=200000
 
 # The tests stand behind the fuzzing so that their verdicts are what a reader of the log sees last.
-ci_steps := tools fmt-check vet lint standalone fuzz-short differential-short race gen clean-tree
+ci_steps := needs tools fmt-check vet lint standalone fuzz-short differential-short race gen clean-tree
 
 .PHONY: ci
 ci: ## All that must hold before a change lands, on a clean checkout, each step timed.

@@ -1,8 +1,11 @@
 package needs
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -68,4 +71,69 @@ func TestPostgresEndsWithTheTestProcess(t *testing.T) {
 		_, err := os.Stat(dir)
 		return os.IsNotExist(err)
 	}, 10*time.Second, 20*time.Millisecond)
+}
+
+func TestNodeModulesHasTheClients(t *testing.T) {
+	node, dir := NodeModules(t)
+	script := `for (const name of ['@aws-sdk/client-cognito-identity', '@aws-sdk/client-cognito-identity-provider',
+		'amazon-cognito-identity-js', 'playwright-core']) require(name)`
+	cmd := exec.CommandContext(t.Context(), node, "-e", script)
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(os.Environ(), "NODE_PATH="+filepath.Join(dir, "node_modules"))
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+}
+
+func TestProgramsRun(t *testing.T) {
+	for name, path := range map[string]func(testing.TB) string{"boto3": Boto3, "chromium": Chromium} {
+		t.Run(name, func(t *testing.T) { require.FileExists(t, path(t)) })
+	}
+}
+
+// fatal is a test that is missing something.
+type fatal struct {
+	testing.TB
+	failed, skipped string
+}
+
+func (f *fatal) Helper()                           {}
+func (f *fatal) Fatalf(format string, args ...any) { f.failed = fmt.Sprintf(format, args...) }
+func (f *fatal) Skipf(format string, args ...any) {
+	if f.failed == "" { // a real Fatalf does not come back
+		f.skipped = fmt.Sprintf(format, args...)
+	}
+}
+
+func TestMissingFailsWhereAllIsRequired(t *testing.T) {
+	for _, test := range []struct {
+		ci, all string
+		fails   bool
+	}{{"", "", false}, {"false", "0", false}, {"true", "", true}, {"", "1", true}} {
+		t.Setenv("CI", test.ci)
+		t.Setenv("ROWAN_REQUIRE_ALL", test.all)
+		var f fatal
+		missing(&f, "Chromium", "apt-get install chromium")
+		require.Equal(t, test.fails, f.failed != "", "%+v", test)
+		require.Equal(t, test.fails, f.skipped == "", "%+v", test)
+		require.Contains(t, f.failed+f.skipped, "apt-get install chromium")
+	}
+}
+
+func TestOnceMakesAFolderAsAWhole(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	_, err := once(dir, func(string) error { return errors.New("no network") })
+	require.ErrorContains(t, err, "no network")
+	require.NoDirExists(t, dir)
+	for range 2 {
+		got, err := once(dir, func(draft string) error {
+			require.NoDirExists(t, dir, "made once, and not seen before it is whole")
+			return os.WriteFile(filepath.Join(draft, "file"), nil, 0o600)
+		})
+		require.NoError(t, err)
+		require.Equal(t, dir, got)
+		require.FileExists(t, filepath.Join(dir, "file"))
+	}
+	left, err := os.ReadDir(filepath.Dir(dir))
+	require.NoError(t, err)
+	require.Len(t, left, 1, "no draft is left")
 }

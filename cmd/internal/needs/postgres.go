@@ -34,6 +34,13 @@ func Postgres(t testing.TB) string {
 	return server.database(t)
 }
 
+// FlushingPostgres is Postgres of a server of its own that flushes each commit,
+// as servers do where they matter: for measuring.
+func FlushingPostgres(t testing.TB) string {
+	t.Helper()
+	return NewPostgresServer(t).Database(t)
+}
+
 // PostgresServer is a server of one test's own, to do bad things to.
 type PostgresServer struct {
 	dir     string

@@ -149,7 +149,7 @@ func TestPostgresSurvivesCrash(t *testing.T) {
 	var mu sync.Mutex
 	var told outcomes
 	uncertain := 0
-	for round := range 3 {
+	for round := range 2 {
 		ctx, stop := context.WithCancel(t.Context())
 		enough := make(chan struct{})
 		left := 20 + rand.IntN(100)

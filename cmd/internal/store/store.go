@@ -63,7 +63,7 @@ func inMemory() *Store {
 // ofDatabase returns a store of migrated tables.
 func ofDatabase(d *database, closers ...func() error) *Store {
 	return &Store{Store: d, ping: d.ping, close: func() error {
-		var errs []error
+		errs := make([]error, 0, len(closers))
 		for _, closer := range closers {
 			errs = append(errs, closer())
 		}

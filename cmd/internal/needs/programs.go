@@ -1,0 +1,38 @@
+package needs
+
+import (
+	"os/exec"
+	"testing"
+)
+
+// Boto3 returns the path of a Python that has boto3.
+func Boto3(t testing.TB) (python string) {
+	t.Helper()
+	for _, name := range []string{"python3", "/usr/bin/python3"} {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			continue
+		}
+		if exec.CommandContext(t.Context(), path, "-c", "import boto3").Run() == nil {
+			return path
+		}
+	}
+	missing(t, "Python with boto3", "apt-get install python3-boto3")
+	return ""
+}
+
+// Chromium returns the path of a Chromium that starts.
+func Chromium(t testing.TB) (path string) {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			continue
+		}
+		if exec.CommandContext(t.Context(), path, "--version").Run() == nil {
+			return path
+		}
+	}
+	missing(t, "Chromium", "apt-get install chromium")
+	return ""
+}
