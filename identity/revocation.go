@@ -19,7 +19,9 @@ type Revocation struct {
 	Identity, Role, Pool, SessionID string
 	// Before is when the sessions were issued that are to end; zero means now.
 	// Sessions count whole seconds, so that those of the second of Before end
-	// too. SessionID takes no Before.
+	// too. What counts is the clock of who issued them: to be sure of sessions
+	// of the last seconds while clocks differ, say so many seconds later.
+	// SessionID takes no Before.
 	Before time.Time
 }
 

@@ -35,7 +35,9 @@ type SessionsOptions struct {
 // Sessions opens session tokens of one account. It may be shared. A new bundle
 // makes new Sessions.
 //
-// Clocks of the processes that share keys may differ by clockSkew.
+// Clocks of the processes that share keys may differ by 15 seconds; a session
+// from further in the future opens nowhere until then, since no revocation of
+// now would end it.
 type Sessions struct {
 	account        *Account
 	keys           *Keyring
@@ -52,7 +54,7 @@ const (
 	defaultMaxStale  = time.Minute
 	defaultCacheSize = 10_000
 	// clockSkew is how far ahead of our clock a session may have been issued.
-	clockSkew = 5 * time.Minute
+	clockSkew = 15 * time.Second
 )
 
 // NewSessions returns Sessions that open nothing until Refresh or Run has read

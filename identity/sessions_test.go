@@ -27,8 +27,8 @@ func TestSessionEndsAtItsTime(t *testing.T) {
 		{time.Hour - 1, nil},
 		{time.Hour, identity.ErrSessionExpired},
 		{2 * time.Hour, identity.ErrSessionExpired},
-		{-5 * time.Minute, nil},
-		{-5*time.Minute - 1, identity.ErrSessionToken},
+		{-15 * time.Second, nil},
+		{-15*time.Second - 1, identity.ErrSessionToken},
 	} {
 		at := &clock{noon}
 		cached := newSessions(t, at.now, nil)
@@ -387,5 +387,25 @@ func TestRevocationReachesEveryReplica(t *testing.T) {
 			t.Logf("%s: the other replica opened the session for %v more", name, after)
 			stop()
 		})
+	}
+}
+
+// TestSessionNeverPrintsItsSecret prints all that holds a secret or a key.
+func TestSessionNeverPrintsItsSecret(t *testing.T) {
+	at := &clock{noon}
+	ring := newRing(t)
+	sessions := newSessions(t, at.now, func(o *identity.SessionsOptions) { o.Keys = ring })
+	opened, err := sessions.Open(context.Background(), accessKeyID, sealed(t, aliceSession()))
+	require.NoError(t, err)
+	secret, master := opened.Secret.Reveal(), testKey(1).Secret.Reveal()
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%d", "%x"} {
+		for _, x := range []any{opened, *opened, ring, sessions, testKey(1), []identity.Key{testKey(1)}} {
+			text := fmt.Sprintf(verb, x)
+			for _, hidden := range [][]byte{secret, master} {
+				for _, form := range []string{string(hidden), fmt.Sprintf("%x", hidden), strings.Trim(fmt.Sprintf("%d", hidden[:8]), "[]"), fmt.Sprintf("%#v", hidden)[8:40]} {
+					require.NotContains(t, text, form, verb)
+				}
+			}
+		}
 	}
 }
