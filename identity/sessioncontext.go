@@ -16,7 +16,8 @@ import (
 // begin at now. It wraps ErrSessionToken if the session is of another account
 // or its role is gone or was made anew, and fails for a session policy that is
 // none and for a key whose value is not of its kind. It looks neither at the
-// session's times nor at revocations: Sessions does.
+// session's times nor at revocations: Sessions does. Resource control policies
+// are those of the account, which do not speak for resources of others.
 func (a *Account) Caller(s *Session, now time.Time) (*engine.Caller, error) {
 	role, err := a.role(s)
 	if err != nil {
