@@ -143,7 +143,10 @@ type PoolConfig struct {
 	// DeveloperProvider is the provider name of developer-authenticated
 	// identities, empty if there are none.
 	DeveloperProvider string
-	Providers         []PoolProvider
+	// OneTimeTokens lets a token of a developer's user be exchanged for
+	// credentials once; a second time it is refused.
+	OneTimeTokens bool
+	Providers     []PoolProvider
 }
 
 // Provider returns the provider of a login key.

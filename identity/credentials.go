@@ -96,6 +96,13 @@ func (p *Pools) getCredentials(ctx context.Context, in *GetCredentialsForIdentit
 	if err != nil {
 		return nil, err
 	}
+	for i := range proofs {
+		if own := proofs[i].own; own != nil {
+			if err := p.spend(ctx, pool, own); err != nil {
+				return nil, err
+			}
+		}
+	}
 	credentials, err := p.mint(ctx, plan.session, now)
 	if err != nil {
 		return nil, err

@@ -117,9 +117,11 @@ func TestDeveloperTokenRefuses(t *testing.T) {
 		change func(*identity.GetOpenIDTokenForDeveloperIdentityInput)
 		text   string
 	}{
-		"no login":        {func(x *identity.GetOpenIDTokenForDeveloperIdentityInput) { x.Logins = nil }, "'logins'"},
-		"no developer":    {func(x *identity.GetOpenIDTokenForDeveloperIdentityInput) { x.Logins = s.login(google, "alice") }, "developer provider"},
-		"other developer": {func(x *identity.GetOpenIDTokenForDeveloperIdentityInput) { x.Logins = map[string]string{"login.other.example": "u1"} }, "developer provider"},
+		"no login":     {func(x *identity.GetOpenIDTokenForDeveloperIdentityInput) { x.Logins = nil }, "'logins'"},
+		"no developer": {func(x *identity.GetOpenIDTokenForDeveloperIdentityInput) { x.Logins = s.login(google, "alice") }, "developer provider"},
+		"other developer": {func(x *identity.GetOpenIDTokenForDeveloperIdentityInput) {
+			x.Logins = map[string]string{"login.other.example": "u1"}
+		}, "developer provider"},
 		"long user": {func(x *identity.GetOpenIDTokenForDeveloperIdentityInput) {
 			x.Logins[developer] = strings.Repeat("x", 1025)
 		}, "less than or equal to 1024"},
@@ -129,7 +131,9 @@ func TestDeveloperTokenRefuses(t *testing.T) {
 		"reserved tag": {func(x *identity.GetOpenIDTokenForDeveloperIdentityInput) {
 			x.PrincipalTags = map[string]string{"aws:x": "1"}
 		}, "reserved"},
-		"empty tag": {func(x *identity.GetOpenIDTokenForDeveloperIdentityInput) { x.PrincipalTags = map[string]string{"x": ""} }, "no value"},
+		"empty tag": {func(x *identity.GetOpenIDTokenForDeveloperIdentityInput) {
+			x.PrincipalTags = map[string]string{"x": ""}
+		}, "no value"},
 		"two tags differing by case": {func(x *identity.GetOpenIDTokenForDeveloperIdentityInput) {
 			x.PrincipalTags = map[string]string{"x": "1", "X": "2"}
 		}, "twice"},
@@ -208,7 +212,9 @@ func TestMergeDeveloperIdentities(t *testing.T) {
 	ids := map[string]string{}
 	tokens := map[string]string{}
 	for user, public := range map[string]map[string]string{"u1": s.login(google, "a"), "u2": s.login(idp, "a"), "u3": s.login(google, "b")} {
-		out, err := s.developerLogin(func(x *identity.GetOpenIDTokenForDeveloperIdentityInput) { x.Logins = both(map[string]string{developer: user}, public) })
+		out, err := s.developerLogin(func(x *identity.GetOpenIDTokenForDeveloperIdentityInput) {
+			x.Logins = both(map[string]string{developer: user}, public)
+		})
 		require.NoError(t, err)
 		ids[user], tokens[user] = out.IdentityID, out.Token
 	}
@@ -260,4 +266,29 @@ func TestUnlinkDeveloperIdentity(t *testing.T) {
 	fresh, err := s.developerLogin(nil)
 	require.NoError(t, err)
 	require.NotEqual(t, out.IdentityID, fresh.IdentityID)
+}
+
+// TestThreatTokenReplay wants a developer's token good for one exchange where
+// the pool says so.
+func TestThreatTokenReplay(t *testing.T) {
+	for _, once := range []bool{false, true} {
+		s := newShop(t, func(s *shop) { s.pool.OneTimeTokens = once })
+		one, err := s.developerLogin(nil)
+		require.NoError(t, err)
+		two, err := s.developerLogin(nil)
+		require.NoError(t, err)
+		s.session(one.IdentityID, own(one.Token))
+		_, err = s.assume(userRole, two.Token, nil)
+		require.NoError(t, err, "another token is another matter")
+		require.Equal(t, one.IdentityID, s.mustID(own(one.Token)), "GetId is no exchange")
+		_, first := s.credentials(one.IdentityID, own(one.Token))
+		_, second := s.assume(userRole, two.Token, nil)
+		if !once {
+			require.NoError(t, first)
+			require.NoError(t, second)
+			continue
+		}
+		refused(t, first, identity.NotAuthorized, "Token is inactive")
+		refused(t, second, identity.STSInvalidIdentityToken, "Token is inactive")
+	}
 }

@@ -41,6 +41,8 @@ type Lens struct {
 	SessionPolicies []string `json:"sessionPolicies,omitempty"`
 	// Refusal is why the login gets no credentials; nil if it does.
 	Refusal *Error `json:"refusal,omitempty"`
+	// Cause is what the client is not told of it.
+	Cause string `json:"cause,omitempty"`
 }
 
 // LensLogin is one login as the pool reads it.
@@ -159,8 +161,12 @@ func (l *Lens) resolve(ctx context.Context, store Store, q *question) (id string
 
 // refuse notes the first refusal.
 func (l *Lens) refuse(e *Error) {
-	if l.Refusal == nil {
-		l.Refusal = e
+	if l.Refusal != nil {
+		return
+	}
+	l.Refusal = e
+	if cause := e.Unwrap(); cause != nil {
+		l.Cause = cause.Error()
 	}
 }
 

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -189,6 +190,23 @@ func (t *ownToken) holder(tx Tx, pool *PoolConfig, now time.Time) (*identityReco
 		}
 	}
 	return nil, nil
+}
+
+// kindOneTime are the tokens that were used up.
+const kindOneTime = "onetime"
+
+// spend uses up a developer's token in a pool whose tokens are good for one
+// exchange. Source: identity-protocol §6.2, "token replay".
+func (p *Pools) spend(ctx context.Context, pool *PoolConfig, t *ownToken) error {
+	if !pool.OneTimeTokens || !t.by(pool.DeveloperProvider) {
+		return nil
+	}
+	used := Record{Kind: kindOneTime, Key: pool.ID + "/" + t.login.ID, Expires: t.login.Expires}
+	err := p.options.Store.Update(ctx, func(tx Tx) error { return tx.Insert(used) })
+	if errors.Is(err, ErrRecordExists) {
+		return Errorf(NotAuthorized, "Token is inactive").Because(err)
+	}
+	return err
 }
 
 // ownVerifier is what Pools.Verifier returns.

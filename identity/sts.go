@@ -110,6 +110,8 @@ type federation struct {
 	assumption
 	// session has what the login gives: who it is, and the keys that stay.
 	session Session
+	// spend uses up what can be used once; nil if there is nothing.
+	spend func() error
 }
 
 // limits are what the client asks for itself.
@@ -194,6 +196,7 @@ func (p *Pools) poolIdentity(ctx context.Context, token string, now time.Time) (
 	w := &webIdentity{audience: pool.ID, provider: poolPrincipal}
 	w.principal, w.federated, w.keys = poolPrincipal, poolPrincipal, own.login.Keys
 	w.tags, w.transitive = own.tags, own.transitive
+	w.spend = func() error { return p.spend(ctx, pool, own) }
 	w.session = Session{
 		IdentityID: own.login.Subject, PoolID: pool.ID, Authenticated: own.amr[0] == authenticatedAMR, AMR: own.amr,
 		Provider: poolPrincipal, Subject: own.login.Subject,
@@ -291,6 +294,11 @@ func (p *Pools) assume(ctx context.Context, arn string, x *federation, l *limits
 	packed := packedSize(&s)
 	if packed > 100 {
 		return nil, tooLarge()
+	}
+	if x.spend != nil {
+		if err := x.spend(); err != nil {
+			return nil, stsRefusal(err)
+		}
 	}
 	credentials, err := p.mint(ctx, &s, now)
 	if errors.Is(err, ErrSessionSize) {
