@@ -14,7 +14,7 @@ import (
 type Memory struct {
 	mu      sync.RWMutex
 	records map[recordName]Record
-	keys    map[recordGroup][]string // sorted
+	keys    map[recordGroup]*orderedKeys
 }
 
 type (
@@ -24,7 +24,7 @@ type (
 
 // NewMemory returns an empty store.
 func NewMemory() *Memory {
-	return &Memory{records: map[recordName]Record{}, keys: map[recordGroup][]string{}}
+	return &Memory{records: map[recordName]Record{}, keys: map[recordGroup]*orderedKeys{}}
 }
 
 // View implements Store.
@@ -85,8 +85,10 @@ func (m *Memory) set(r Record) {
 	m.remove(name)
 	m.records[name] = r
 	group := recordGroup{r.Kind, r.Group}
-	i, _ := slices.BinarySearch(m.keys[group], r.Key)
-	m.keys[group] = slices.Insert(m.keys[group], i, r.Key)
+	if m.keys[group] == nil {
+		m.keys[group] = &orderedKeys{}
+	}
+	m.keys[group].insert(r.Key)
 }
 
 func (m *Memory) remove(name recordName) {
@@ -96,9 +98,8 @@ func (m *Memory) remove(name recordName) {
 	}
 	delete(m.records, name)
 	group := recordGroup{r.Kind, r.Group}
-	i, _ := slices.BinarySearch(m.keys[group], r.Key)
-	m.keys[group] = slices.Delete(m.keys[group], i, i+1)
-	if len(m.keys[group]) == 0 {
+	m.keys[group].remove(r.Key)
+	if len(m.keys[group].runs) == 0 {
 		delete(m.keys, group)
 	}
 }
@@ -195,13 +196,11 @@ func (t *memoryTx) List(kind, group, after string, limit int) ([]Record, error) 
 	if err := t.usable(); err != nil {
 		return nil, err
 	}
-	keys := t.memory.keys[recordGroup{kind, group}]
-	i, found := slices.BinarySearch(keys, after)
-	if found {
-		i++
+	ordered := t.memory.keys[recordGroup{kind, group}]
+	if ordered == nil {
+		return nil, nil
 	}
-	keys = keys[i:]
-	keys = keys[:min(len(keys), max(limit, 0))]
+	keys := ordered.after(after, limit)
 	records := make([]Record, 0, len(keys))
 	for _, key := range keys {
 		records = append(records, ownRecord(t.memory.records[recordName{kind, key}]))
