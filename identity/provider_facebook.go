@@ -24,8 +24,8 @@ const facebookLogins = "graph.facebook.com"
 type FacebookOptions struct {
 	// Endpoint is the https address that inspects tokens, at Facebook
 	// https://graph.facebook.com/debug_token; a version may stand before the
-	// last part. There is no default, since nothing is called that is not
-	// configured.
+	// last part. It may be http on this machine, where Client takes that. There
+	// is no default, since nothing is called that is not configured.
 	Endpoint string
 	// AppID and AppSecret are those of the application that tokens are for.
 	AppID     string
@@ -44,9 +44,8 @@ type facebookVerifier struct {
 // Tokens of Limited Login, which are signed, are not taken. Source:
 // identity-protocol §1.5; Facebook Login guide, "Inspecting access tokens".
 func NewFacebookVerifier(o FacebookOptions) (Verifier, error) {
-	u, err := url.Parse(o.Endpoint)
-	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.ContainsAny(o.Endpoint, "?#") {
-		return nil, fmt.Errorf("provider %s: endpoint %q is no plain https address", facebookLogins, o.Endpoint)
+	if err := oidc.CheckAddress(o.Endpoint, true); err != nil {
+		return nil, fmt.Errorf("provider %s: endpoint: %w", facebookLogins, err)
 	}
 	if o.AppID == "" || o.AppSecret.Empty() || o.Now == nil {
 		return nil, fmt.Errorf("provider %s: no app id, no app secret or no clock", facebookLogins)

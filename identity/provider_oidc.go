@@ -26,9 +26,10 @@ type tokenVerifier struct {
 }
 
 // NewOIDCVerifier returns the verifier of an OpenID Connect issuer, among them
-// Google and Apple. Its tokens must have the issuer https:// and p.Name, and be
-// signed with one of p.Algorithms, RS256 if there is none. skew is how far the
-// issuer's clock may be from now, at most oidc.MaxSkew.
+// Google and Apple. Its tokens must have p.Issuer, which is https:// and p.Name
+// (http:// only on this machine), and be signed with one of p.Algorithms, RS256
+// if there is none. skew is how far the issuer's clock may be from now, at most
+// oidc.MaxSkew.
 //
 // Facebook has NewFacebookVerifier. Login with Amazon and Twitter are not
 // supported: their tokens are opaque, and they are refused here.
@@ -41,8 +42,11 @@ func NewOIDCVerifier(p *OIDCProvider, keys oidc.Keys, now func() time.Time, skew
 	case facebookLogins:
 		return nil, fmt.Errorf("provider %s has access tokens, which NewFacebookVerifier checks", p.Name)
 	}
-	if p.Issuer != "https://"+p.Name {
+	if p.Issuer != "https://"+p.Name && p.Issuer != "http://"+p.Name {
 		return nil, fmt.Errorf("provider %s: issuer %q is not https:// and its name", p.Name, p.Issuer)
+	}
+	if err := oidc.CheckAddress(p.Issuer, true); err != nil {
+		return nil, fmt.Errorf("provider %s: %w", p.Name, err)
 	}
 	expect := oidc.Expect{Issuers: []string{p.Issuer}, Algorithms: slices.Clone(p.Algorithms), Skew: skew}
 	if len(expect.Algorithms) == 0 {

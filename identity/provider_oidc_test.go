@@ -218,6 +218,7 @@ func TestNewVerifierRefuses(t *testing.T) {
 	}
 	require.NoError(t, verifier(base, idpKeys(), atNoon, 0))
 	require.NoError(t, verifier(base, idpKeys(), atNoon, 5*time.Minute))
+	require.NoError(t, verifier(identity.OIDCProvider{Name: "127.0.0.1:8080/a", Issuer: "http://127.0.0.1:8080/a"}, idpKeys(), atNoon, 0))
 	require.Error(t, verifier(base, nil, atNoon, 0))
 	require.Error(t, verifier(base, idpKeys(), nil, 0))
 	require.Error(t, verifier(base, idpKeys(), atNoon, -1))

@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -46,7 +47,7 @@ func (r *Remote) discover(ctx context.Context) (string, error) {
 		return "", errors.New("discovery: the document is of another issuer")
 	}
 	keysURL, _ := document.String("jwks_uri")
-	if err := checkAddress(keysURL); err != nil {
+	if err := checkURL(keysURL, r.allowLoopback); err != nil {
 		return "", fmt.Errorf("discovery: jwks_uri: %w", err)
 	}
 	return keysURL, nil
@@ -85,22 +86,42 @@ func isJSON(contentType string) bool {
 	return err == nil && (media == "application/json" || strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json"))
 }
 
-// checkIssuer takes an https address without query, fragment or user, which is
-// what an issuer is (OpenID Connect Core §2).
-func checkIssuer(issuer string) error {
-	if err := checkAddress(issuer); err != nil {
-		return fmt.Errorf("issuer: %w", err)
+// CheckAddress returns an error for what can be no issuer, nor an endpoint that
+// is asked about logins: those are https addresses without query, fragment or
+// user. With allowLoopback they may be http on this machine. Source: OpenID
+// Connect Core §2.
+func CheckAddress(address string, allowLoopback bool) error {
+	if err := checkURL(address, allowLoopback); err != nil {
+		return err
 	}
-	if strings.ContainsRune(issuer, '?') {
-		return fmt.Errorf("issuer %q has a query", issuer)
+	if strings.ContainsRune(address, '?') {
+		return fmt.Errorf("%q has a query", address)
 	}
 	return nil
 }
 
-func checkAddress(address string) error {
+// checkURL takes a query too, which some providers have in the address of their
+// keys.
+func checkURL(address string, allowLoopback bool) error {
 	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.ContainsRune(address, '#') {
+	if err != nil || u.Hostname() == "" || u.User != nil || strings.ContainsRune(address, '#') {
 		return fmt.Errorf("%q is no plain https address", address)
 	}
+	if err := checkScheme(u, allowLoopback); err != nil {
+		return fmt.Errorf("%q: %w", address, err)
+	}
 	return nil
+}
+
+// checkScheme takes http only for a name that cannot mean another machine.
+func checkScheme(u *url.URL, allowLoopback bool) error {
+	if u.Scheme == "https" || u.Scheme == "http" && allowLoopback && onThisMachine(u.Hostname()) {
+		return nil
+	}
+	return errors.New("address is not https")
+}
+
+func onThisMachine(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }

@@ -15,8 +15,8 @@ import (
 
 // GuardOptions say what a guarded client may do beyond the ordinary.
 type GuardOptions struct {
-	// AllowLoopback lets it call 127.0.0.0/8 and ::1: for tests and for
-	// providers on the same machine.
+	// AllowLoopback lets it call 127.0.0.0/8 and ::1, over http too: for tests
+	// and for providers on the same machine.
 	AllowLoopback bool
 	// Roots are the authorities of certificates; nil means the system's.
 	Roots *x509.CertPool
@@ -41,7 +41,7 @@ func GuardedClient(o GuardOptions) *http.Client {
 	return &http.Client{
 		Timeout:       fetchTimeout,
 		CheckRedirect: noRedirect,
-		Transport: httpsOnly{&http.Transport{
+		Transport: schemeGuard{o.AllowLoopback, &http.Transport{
 			DialContext:            dialer.DialContext,
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.Roots},
 			TLSHandshakeTimeout:    fetchTimeout,
@@ -55,17 +55,18 @@ func GuardedClient(o GuardOptions) *http.Client {
 
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-type httpsOnly struct{ transport *http.Transport }
-
-func (t httpsOnly) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.URL.Scheme != "https" {
-		return nil, errors.New("address is not https")
-	}
-	return t.transport.RoundTrip(r)
+type schemeGuard struct {
+	allowLoopback bool
+	*http.Transport
 }
 
-// CloseIdleConnections is what http.Client.CloseIdleConnections calls.
-func (t httpsOnly) CloseIdleConnections() { t.transport.CloseIdleConnections() }
+// RoundTrip refuses addresses that are not https before anything is dialled.
+func (g schemeGuard) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := checkScheme(r.URL, g.allowLoopback); err != nil {
+		return nil, err
+	}
+	return g.Transport.RoundTrip(r)
+}
 
 // errGuarded does not say which address: who asked may not know it either.
 var errGuarded = errors.New("address is not public")

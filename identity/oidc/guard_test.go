@@ -6,8 +6,10 @@ import (
 	"io"
 	"log"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -69,11 +71,13 @@ func TestThreatSSRF(t *testing.T) {
 
 func TestGuardedClientSpeaksHTTPSAlone(t *testing.T) {
 	p := newProvider(t)
-	for _, address := range []string{"http://127.0.0.1:1/", "ftp://127.0.0.1/", "file:///etc/passwd"} {
+	for _, address := range []string{"http://192.0.2.1/", "http://localhost.example.com/", "http://0.0.0.0/", "ftp://127.0.0.1/", "file:///etc/passwd"} {
 		_, err := p.client().Get(address)
 		require.ErrorContains(t, err, "address is not https")
 	}
-	_, err := oidc.GuardedClient(oidc.GuardOptions{AllowLoopback: true}).Get(p.URL + "/keys")
+	_, err := oidc.GuardedClient(oidc.GuardOptions{}).Get("http://127.0.0.1:1/")
+	require.ErrorContains(t, err, "address is not https")
+	_, err = oidc.GuardedClient(oidc.GuardOptions{AllowLoopback: true}).Get(p.URL + "/keys")
 	require.ErrorContains(t, err, "certificate", "an authority that nobody vouches for")
 }
 
@@ -86,4 +90,28 @@ func TestGuardedClientFollowsNothing(t *testing.T) {
 	require.NoError(t, answer.Body.Close())
 	require.Equal(t, http.StatusFound, answer.StatusCode)
 	require.Zero(t, to.fetches.Load())
+}
+
+// A provider under development may be one without TLS, but only on this machine
+// and only where that was allowed.
+func TestProviderWithoutTLS(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w, string(jwks(t, aKey("rsa")))) }))
+	defer server.Close()
+	o := oidc.RemoteOptions{
+		Issuer: server.URL, KeysURL: server.URL + "/keys", Client: oidc.GuardedClient(oidc.GuardOptions{AllowLoopback: true}),
+		AllowLoopback: true, Now: func() time.Time { return now },
+	}
+	r, err := oidc.NewRemote(o)
+	require.NoError(t, err)
+	require.NoError(t, has(t, r, "rsa"))
+	o.AllowLoopback = false
+	_, err = oidc.NewRemote(o)
+	require.ErrorContains(t, err, "address is not https")
+	for _, issuer := range []string{"http://idp.example.com", "http://127.0.0.1.example.com", "http://10.0.0.1", "http://LOCALHOST.", "http://[::]"} {
+		require.Error(t, oidc.CheckAddress(issuer, true), issuer)
+	}
+	for _, issuer := range []string{"http://localhost:8080/realms/a", "http://[::1]:8080", "http://127.0.0.1"} {
+		require.NoError(t, oidc.CheckAddress(issuer, true))
+		require.Error(t, oidc.CheckAddress(issuer, false))
+	}
 }

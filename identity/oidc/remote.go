@@ -13,7 +13,7 @@ import (
 
 // RemoteOptions say where a key set is and how long it is good.
 type RemoteOptions struct {
-	// Issuer is the exact issuer, an https address.
+	// Issuer is the exact issuer; see CheckAddress.
 	Issuer string
 	// KeysURL is the key set's https address. If it is empty, discovery at the
 	// issuer tells; what it tells first holds for the life of the Remote.
@@ -21,7 +21,10 @@ type RemoteOptions struct {
 	// Client fetches; nil means a GuardedClient without exceptions. Redirects
 	// are never followed.
 	Client *http.Client
-	Now    func() time.Time
+	// AllowLoopback takes http addresses on this machine, which Client must
+	// take too: see GuardOptions.
+	AllowLoopback bool
+	Now           func() time.Time
 	// MaxAge is how long a set that was fetched is good: at most one hour, which
 	// zero means. A key that is withdrawn is refused after it.
 	MaxAge time.Duration
@@ -46,6 +49,7 @@ const (
 type Remote struct {
 	issuer           string
 	client           *http.Client
+	allowLoopback    bool
 	now              func() time.Time
 	maxAge, maxStale time.Duration
 
@@ -74,21 +78,23 @@ func (f *flight) wait(ctx context.Context) error {
 }
 
 // NewRemote returns the key set of an issuer. Nothing is fetched before it is
-// needed. It returns an error for an address that is not https, for times out of
-// bounds, and without a clock.
+// needed. It returns an error for an address that it would not fetch from, for
+// times out of bounds, and without a clock.
 func NewRemote(o RemoteOptions) (*Remote, error) {
 	if o.Now == nil {
 		return nil, errors.New("key set: no clock")
 	}
-	if err := checkIssuer(o.Issuer); err != nil {
-		return nil, err
+	if err := CheckAddress(o.Issuer, o.AllowLoopback); err != nil {
+		return nil, fmt.Errorf("issuer: %w", err)
 	}
 	if o.KeysURL != "" {
-		if err := checkAddress(o.KeysURL); err != nil {
+		if err := checkURL(o.KeysURL, o.AllowLoopback); err != nil {
 			return nil, fmt.Errorf("key set: %w", err)
 		}
 	}
-	r := &Remote{issuer: o.Issuer, keysURL: o.KeysURL, now: o.Now, maxAge: o.MaxAge, maxStale: o.MaxStale}
+	r := &Remote{
+		issuer: o.Issuer, keysURL: o.KeysURL, allowLoopback: o.AllowLoopback, now: o.Now, maxAge: o.MaxAge, maxStale: o.MaxStale,
+	}
 	if r.maxAge == 0 {
 		r.maxAge = maxAge
 	}
