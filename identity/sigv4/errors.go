@@ -91,6 +91,21 @@ func (e *Error) Error() string { return e.Message }
 // Unwrap returns the cause, nil if there is none.
 func (e *Error) Unwrap() error { return e.cause }
 
+// Refusal returns the refusal that an error of Lookup leads to. It is for
+// whoever asks again after Verify, such as for a session that has ended since.
+func Refusal(err error) *Error {
+	const invalid = "The security token included in the request is invalid."
+	switch {
+	case errors.Is(err, ErrUnknownKey):
+		return refuse(UnknownKey, invalid).because(err)
+	case errors.Is(err, ErrBadToken):
+		return refuse(BadToken, invalid).because(err)
+	case errors.Is(err, ErrExpired):
+		return refuse(ExpiredToken, "The security token included in the request is expired.").because(err)
+	}
+	return refuse(Unavailable, "The request could not be authenticated. Try again.").because(err)
+}
+
 func refuse(k Kind, format string, args ...any) *Error {
 	return &Error{Kind: k, Message: fmt.Sprintf(format, args...)}
 }

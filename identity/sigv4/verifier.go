@@ -279,8 +279,7 @@ func (v *Verifier) hashBody(r *http.Request, s *scratch, out *verification) *Err
 // takes the time of a signature that is wrong.
 var dummySecret = make([]byte, 40)
 
-// credential finds the credential of the request. A refusal other than
-// Unavailable comes with a dummy.
+// credential finds the credential of the request. A refusal comes with a dummy.
 func (v *Verifier) credential(ctx context.Context, a *authorization, now time.Time) (Credential, *Error) {
 	cred, err := Credential{}, ErrBadToken
 	// Source: identity-protocol §4.4; the prefixes are those of IAM User Guide,
@@ -299,17 +298,7 @@ func (v *Verifier) credential(ctx context.Context, a *authorization, now time.Ti
 		return cred, nil
 	}
 	a.unknown = true
-	dummy := Credential{Secret: dummySecret}
-	const invalid = "The security token included in the request is invalid."
-	switch {
-	case errors.Is(err, ErrUnknownKey):
-		return dummy, refuse(UnknownKey, invalid).because(err)
-	case errors.Is(err, ErrBadToken):
-		return dummy, refuse(BadToken, invalid).because(err)
-	case errors.Is(err, ErrExpired):
-		return dummy, refuse(ExpiredToken, "The security token included in the request is expired.").because(err)
-	}
-	return Credential{}, refuse(Unavailable, "The request could not be authenticated. Try again.").because(err)
+	return Credential{Secret: dummySecret}, Refusal(err)
 }
 
 // match reports whether the signature is that of the canonical request in
