@@ -64,7 +64,8 @@ type Role struct {
 	// it has none.
 	Identity, Boundary *engine.Set
 	// Tags are the role's own; a session's come on top.
-	Tags       []Tag
+	Tags []Tag
+	// MaxSession is how long a session lasts at most; zero means an hour.
 	MaxSession time.Duration
 }
 
@@ -202,12 +203,12 @@ type RoleMapping struct {
 
 // RoleRule gives a role to a login by one of its claims.
 type RoleRule struct {
-	Claim string
+	Claim string `json:"claim"`
 	// Match is "Equals", "NotEqual", "StartsWith" or "Contains".
-	Match string
-	Value string
+	Match string `json:"match"`
+	Value string `json:"value"`
 	// Role is an ARN.
-	Role string
+	Role string `json:"role"`
 }
 
 // PrincipalTags map claims to session tags. Source: identity-protocol §1.11.

@@ -33,7 +33,7 @@ func (c Credentials) MarshalJSON() ([]byte, error) {
 
 // Format prints the access key id alone, whatever the verb.
 func (c Credentials) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "%s [secret]", c.AccessKeyID)
+	_, _ = fmt.Fprintf(f, "%s [secret]", c.AccessKeyID)
 }
 
 // LogValue is the access key id alone.
@@ -103,7 +103,7 @@ func (p *Pools) getCredentials(ctx context.Context, in *GetCredentialsForIdentit
 			}
 		}
 	}
-	credentials, err := p.mint(ctx, plan.session, now)
+	credentials, err := p.mint(ctx, plan.session, poolPrincipal, now)
 	if err != nil {
 		return nil, err
 	}
@@ -161,10 +161,7 @@ func (p *Pools) plan(ctx context.Context, pool *PoolConfig, id string, proofs []
 		IdentityID: id, PoolID: pool.ID, Authenticated: len(proofs) > 0, AMR: p.sessionAMR(pool, proofs),
 		Provider: poolPrincipal, Subject: id,
 		Tags: tags, TransitiveTags: transitive,
-		IssuedAt: now.Truncate(time.Second), Expires: now.Truncate(time.Second).Add(poolSessionLife),
-	}
-	if role.MaxSession > 0 && role.MaxSession < poolSessionLife {
-		x.session.Expires = x.session.IssuedAt.Add(role.MaxSession.Truncate(time.Second))
+		IssuedAt: now.Truncate(time.Second), Expires: now.Truncate(time.Second).Add(min(poolSessionLife, role.maxSession())),
 	}
 	if len(proofs) == 0 && pool.GuestPolicy != "" {
 		x.session.Policies = []string{pool.GuestPolicy}
@@ -193,6 +190,15 @@ func poolKeys(s *Session) []ContextKey {
 	}
 }
 
+// maxSession is how long a session of the role lasts at most: an hour unless
+// the role says otherwise.
+func (r *Role) maxSession() time.Duration {
+	if r.MaxSession <= 0 {
+		return time.Hour
+	}
+	return r.MaxSession.Truncate(time.Second)
+}
+
 // authentication says whether every login used a second factor, and when the
 // first of them was; zero if one does not say.
 func authentication(proofs []proof) (mfa bool, at time.Time) {
@@ -207,8 +213,9 @@ func authentication(proofs []proof) (mfa bool, at time.Time) {
 	return mfa, at.Truncate(time.Second)
 }
 
-// mint makes the credentials of a session. Source: identity-protocol §3.1.
-func (p *Pools) mint(ctx context.Context, s *Session, now time.Time) (Credentials, error) {
+// mint makes the credentials of a session that a provider's login led to.
+// Source: identity-protocol §3.1.
+func (p *Pools) mint(ctx context.Context, s *Session, provider string, now time.Time) (Credentials, error) {
 	random, err := p.random(10 + 30 + 16)
 	if err != nil {
 		return Credentials{}, err
@@ -222,7 +229,7 @@ func (p *Pools) mint(ctx context.Context, s *Session, now time.Time) (Credential
 	}
 	e := Event{
 		Name: EventIssue, Time: now, Pool: s.PoolID, Identity: s.IdentityID, Role: s.RoleARN, Session: s.ID,
-		AccessKeyID: s.AccessKeyID, Providers: []string{s.Provider},
+		AccessKeyID: s.AccessKeyID, Providers: []string{provider},
 	}
 	if s.PoolID != "" && !s.Authenticated {
 		e.Identity = shortID(s.IdentityID)

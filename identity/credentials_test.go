@@ -295,7 +295,7 @@ func TestThreatTagSmuggling(t *testing.T) {
 // not allow tags.
 func TestTagsNeedTagSession(t *testing.T) {
 	s := newShop(t, func(s *shop) {
-		r := newRole(t, userRole, "AROAUSERUSERUSERUSER", strings.Replace(trustText(poolID, "authenticated"), `, "sts:TagSession"`, "", 1))
+		r := newRole(t, userRole, "AROAUSERUSERUSERUSER", strings.Replace(trustText("authenticated"), `, "sts:TagSession"`, "", 1))
 		s.account.Roles[userRole] = r
 	})
 	tagged := map[string]string{idp: s.token(idp, "alice", claims{"dept": "dev"})}
@@ -338,7 +338,7 @@ func TestTrustPolicyDecides(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newShop(t, func(s *shop) {
-				r := newRole(t, userRole, "AROAUSERUSERUSERUSER", strings.Replace(trustText(poolID, "authenticated"), condition, c.condition, 1))
+				r := newRole(t, userRole, "AROAUSERUSERUSERUSER", strings.Replace(trustText("authenticated"), condition, c.condition, 1))
 				r.Tags = []identity.Tag{{Key: "stage", Value: "prod"}}
 				s.account.Roles[userRole] = r
 			})

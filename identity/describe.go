@@ -186,10 +186,11 @@ func (p *Pools) poolRoles(_ context.Context, in *GetIdentityPoolRolesInput) (*Ge
 		return nil, err
 	}
 	out := &GetIdentityPoolRolesOutput{IdentityPoolID: pool.ID, Roles: map[string]string{}, RoleMappings: map[string]RoleMappingDescription{}}
-	for key, role := range map[string]string{authenticatedAMR: pool.Authenticated, guestAMR: pool.Unauthenticated} {
-		if role != "" {
-			out.Roles[key] = role
-		}
+	if pool.Authenticated != "" {
+		out.Roles["authenticated"] = pool.Authenticated
+	}
+	if pool.Unauthenticated != "" {
+		out.Roles["unauthenticated"] = pool.Unauthenticated
 	}
 	for i := range pool.Providers {
 		x := &pool.Providers[i]
@@ -208,16 +209,16 @@ func (p *Pools) poolRoles(_ context.Context, in *GetIdentityPoolRolesInput) (*Ge
 func (p *Pools) mappingKeys(x *PoolProvider) []string {
 	switch x.Kind {
 	case UserPoolProvider:
-		var out []string
-		for _, client := range x.Clients {
-			out = append(out, x.Name+":"+client)
+		out := make([]string, len(x.Clients))
+		for i, client := range x.Clients {
+			out[i] = x.Name + ":" + client
 		}
 		return out
 	case OpenIDProvider:
 		return []string{p.oidcARN(x.Name)}
-	default:
-		return []string{x.Name}
+	case SocialProvider, SAML2Provider, DeveloperProvider:
 	}
+	return []string{x.Name}
 }
 
 func (m *RoleMapping) description() RoleMappingDescription {

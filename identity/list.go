@@ -17,9 +17,9 @@ type ListIdentitiesInput struct {
 
 // ListIdentitiesOutput is a page; it is the last one if NextToken is empty.
 type ListIdentitiesOutput struct {
-	Identities     []IdentityDescription `json:"Identities"`
-	IdentityPoolID string                `json:"IdentityPoolId"`
-	NextToken      string                `json:"NextToken,omitempty"`
+	Identities     []DescribeIdentityOutput `json:"Identities"`
+	IdentityPoolID string                   `json:"IdentityPoolId"`
+	NextToken      string                   `json:"NextToken,omitempty"`
 }
 
 // ListIdentities lists the identities of a pool in the order of their ids.
@@ -66,7 +66,7 @@ type identityPage struct {
 	hide  bool // disabled ones
 	most  int
 	now   time.Time
-	found []IdentityDescription
+	found []DescribeIdentityOutput
 	// last is the key that was looked at last; more says that others may follow.
 	last string
 	more bool
@@ -76,7 +76,7 @@ type identityPage struct {
 // though others follow.
 func (g *identityPage) read(tx Tx) error {
 	const batches = 20
-	g.found, g.more = []IdentityDescription{}, true
+	g.found, g.more = []DescribeIdentityOutput{}, true
 	for range batches {
 		records, err := tx.List(kindIdentity, g.pool, g.last, maxPage)
 		if err != nil {
@@ -108,9 +108,9 @@ type DescribeIdentityInput struct {
 	IdentityID string `json:"IdentityId"`
 }
 
-// IdentityDescription is an identity. Its JSON is the wire's, which knows no
+// DescribeIdentityOutput is an identity. Its JSON is the wire's, which knows no
 // subjects: Links, Disabled and MergedInto are for operators.
-type IdentityDescription struct {
+type DescribeIdentityOutput struct {
 	CreationDate     Epoch  `json:"CreationDate"`
 	IdentityID       string `json:"IdentityId"`
 	LastModifiedDate Epoch  `json:"LastModifiedDate"`
@@ -125,7 +125,7 @@ type IdentityDescription struct {
 }
 
 // DescribeIdentity returns an identity.
-func (p *Pools) DescribeIdentity(ctx context.Context, in *DescribeIdentityInput) (*IdentityDescription, error) {
+func (p *Pools) DescribeIdentity(ctx context.Context, in *DescribeIdentityInput) (*DescribeIdentityOutput, error) {
 	out, err := p.describeIdentity(ctx, in.IdentityID)
 	if err != nil {
 		return nil, p.failed(ctx, "DescribeIdentity", err)
@@ -133,7 +133,7 @@ func (p *Pools) DescribeIdentity(ctx context.Context, in *DescribeIdentityInput)
 	return out, nil
 }
 
-func (p *Pools) describeIdentity(ctx context.Context, id string) (*IdentityDescription, error) {
+func (p *Pools) describeIdentity(ctx context.Context, id string) (*DescribeIdentityOutput, error) {
 	var f faults
 	f.required("identityId", id, idRule)
 	if err := f.err(InvalidParameter); err != nil {
@@ -153,8 +153,8 @@ func (p *Pools) describeIdentity(ctx context.Context, id string) (*IdentityDescr
 	return r.description(), nil
 }
 
-func (r *identityRecord) description() *IdentityDescription {
-	return &IdentityDescription{
+func (r *identityRecord) description() *DescribeIdentityOutput {
+	return &DescribeIdentityOutput{
 		IdentityID: r.ID, CreationDate: Epoch(r.Created), LastModifiedDate: Epoch(r.Modified), Logins: providerNames(r.Links),
 		Pool: r.Pool, Links: r.Links, Disabled: !r.Enabled, MergedInto: r.MergedInto,
 	}

@@ -322,6 +322,9 @@ func (p *Pools) failed(ctx context.Context, operation string, err error) error {
 		}
 		return e
 	}
+	if ctx.Err() != nil { // the client has gone
+		return Errorf(InternalError, "The call was given up.").Because(err)
+	}
 	p.options.Log.ErrorContext(ctx, "failed", "operation", operation, "error", err.Error())
 	return Errorf(InternalError, "Something went wrong. Try again later.").Because(err)
 }

@@ -87,11 +87,11 @@ var poolKey = sync.OnceValue(func() identity.Record {
 	return r
 })
 
-// trustText lets a pool's identities of one kind in.
-func trustText(pool, amr string) string {
+// trustText lets the shop's identities of one kind in.
+func trustText(amr string) string {
 	return `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Federated": "cognito-identity.amazonaws.com"},
 "Action": ["sts:AssumeRoleWithWebIdentity", "sts:TagSession"], "Condition": {
-"StringEquals": {"cognito-identity.amazonaws.com:aud": "` + pool + `"},
+"StringEquals": {"cognito-identity.amazonaws.com:aud": "` + poolID + `"},
 "ForAnyValue:StringLike": {"cognito-identity.amazonaws.com:amr": "` + amr + `"}}}]}`
 }
 
@@ -145,10 +145,10 @@ func shopAccount(t require.TestingT) *identity.Account {
 		return `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Federated": "` + principal + `"}, "Action": ["` + action + `", "sts:TagSession"], "Condition": {` + condition + `}}]}`
 	}
 	for _, r := range []*identity.Role{
-		newRole(t, userRole, "AROAUSERUSERUSERUSER", trustText(poolID, "authenticated")),
-		newRole(t, guestRole, "AROAGUESTGUESTGUESTA", trustText(poolID, "unauthenticated")),
-		newRole(t, salesRole, "AROASALESSALESSALESA", strings.Replace(trustText(poolID, "authenticated"), `"`+poolID+`"`, `["`+poolID+`", "`+otherPool+`"]`, 1)),
-		newRole(t, adminRole, "AROAADMINADMINADMINA", trustText(poolID, "authenticated")),
+		newRole(t, userRole, "AROAUSERUSERUSERUSER", trustText("authenticated")),
+		newRole(t, guestRole, "AROAGUESTGUESTGUESTA", trustText("unauthenticated")),
+		newRole(t, salesRole, "AROASALESSALESSALESA", strings.Replace(trustText("authenticated"), `"`+poolID+`"`, `["`+poolID+`", "`+otherPool+`"]`, 1)),
+		newRole(t, adminRole, "AROAADMINADMINADMINA", trustText("authenticated")),
 		newRole(t, idpRole, "AROAIDPIDPIDPIDPIDPA", federated(idpARN, "sts:AssumeRoleWithWebIdentity", `"StringEquals": {"`+idp+`:aud": "c1"}`)),
 		newRole(t, samlRole, "AROASAMLSAMLSAMLSAML", federated(samlARN, "sts:AssumeRoleWithSAML", `"StringEquals": {"saml:aud": "https://signin"}`)),
 		newRole(t, looseRole, "AROALOOSELOOSELOOSEA", federated(pool, "sts:AssumeRoleWithWebIdentity", `"ForAnyValue:StringLike": {"`+pool+`:amr": "*"}`)),

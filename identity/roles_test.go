@@ -29,23 +29,16 @@ func readCases[T any](t *testing.T, file string) []T {
 	return out
 }
 
-type corpusRule struct{ Claim, Match, Value, Role string }
-
-func (r corpusRule) rule() RoleRule {
-	return RoleRule{Claim: r.Claim, Match: r.Match, Value: r.Value, Role: r.Role}
-}
-
 func TestRuleMatchesCorpus(t *testing.T) {
 	type match struct {
 		Name, Source string
 		Claims       oidc.Claims
-		Rule         corpusRule
+		Rule         RoleRule
 		Want         bool
 	}
 	for _, c := range readCases[match](t, "matching.json") {
 		t.Run(c.Name, func(t *testing.T) {
-			rule := c.Rule.rule()
-			got, why := rule.matches(c.Claims)
+			got, why := c.Rule.matches(c.Claims)
 			require.Equal(t, c.Want, got, why)
 			require.NotEmpty(t, why)
 		})
@@ -55,7 +48,7 @@ func TestRuleMatchesCorpus(t *testing.T) {
 func TestChooseRoleCorpus(t *testing.T) {
 	type mapping struct {
 		Type, Ambiguous string
-		Rules           []corpusRule
+		Rules           []RoleRule
 	}
 	type selection struct {
 		Name, Source  string
@@ -77,10 +70,7 @@ func TestChooseRoleCorpus(t *testing.T) {
 					f.provider = &PoolProvider{Kind: l.Kind}
 				}
 				if l.Mapping != nil {
-					f.provider.Roles = RoleMapping{Type: l.Mapping.Type, Ambiguous: l.Mapping.Ambiguous}
-					for _, r := range l.Mapping.Rules {
-						f.provider.Roles.Rules = append(f.provider.Roles.Rules, r.rule())
-					}
+					f.provider.Roles = RoleMapping{Type: l.Mapping.Type, Ambiguous: l.Mapping.Ambiguous, Rules: l.Mapping.Rules}
 				}
 				proofs = append(proofs, f)
 			}

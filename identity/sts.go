@@ -213,7 +213,8 @@ func (p *Pools) alive(ctx context.Context, pool *PoolConfig, own *ownToken, now 
 		if err != nil || r == nil {
 			return err
 		}
-		alive = r.Enabled && r.Pool == pool.ID && r.guest() == (own.amr[0] == guestAMR)
+		guest := own.amr[0] == guestAMR
+		alive = r.Enabled && r.Pool == pool.ID && r.guest() == guest && (!guest || pool.Unauthenticated != "")
 		if own.by(pool.DeveloperProvider) {
 			holder, err := own.holder(tx, pool, now)
 			alive = alive && holder != nil
@@ -280,7 +281,7 @@ func (p *Pools) assume(ctx context.Context, arn string, x *federation, l *limits
 		return nil, denied(refused, errors.Join(err, fmt.Errorf("trust policy of %s", role.ARN)))
 	}
 	life := time.Duration(l.seconds) * time.Second
-	if role.MaxSession > 0 && life > role.MaxSession {
+	if life > role.maxSession() {
 		return nil, Errorf(STSValidationError, "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
 	}
 	s := x.session
@@ -300,7 +301,7 @@ func (p *Pools) assume(ctx context.Context, arn string, x *federation, l *limits
 			return nil, stsRefusal(err)
 		}
 	}
-	credentials, err := p.mint(ctx, &s, now)
+	credentials, err := p.mint(ctx, &s, x.principal, now)
 	if errors.Is(err, ErrSessionSize) {
 		return nil, tooLarge()
 	}

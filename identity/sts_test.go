@@ -52,6 +52,10 @@ func TestBasicFlow(t *testing.T) {
 	require.Nil(t, session.Policies)
 
 	_, token = s.poolToken(poolID, nil)
+	s.pool.Unauthenticated = ""
+	_, err = s.assume(guestRole, token, nil)
+	refused(t, err, identity.STSInvalidIdentityToken, "not there any more")
+	s.pool.Unauthenticated = guestRole
 	out, err = s.assume(guestRole, token, nil)
 	require.NoError(t, err)
 	require.Nil(t, s.opened(out.Credentials).Policies, "no scope-down in the basic flow")

@@ -105,9 +105,9 @@ func (p *Pools) trustContext(ctx context.Context, a *assumption, now time.Time) 
 	if client.Address.IsValid() {
 		keys = append(keys, ContextKey{"aws:SourceIp", []string{client.Address.Unmap().WithZone("").String()}})
 	}
-	var names []string
-	for _, t := range a.tags {
-		names = append(names, t.Key)
+	names := make([]string, len(a.tags))
+	for i, t := range a.tags {
+		names[i] = t.Key
 		keys = append(keys, ContextKey{"aws:RequestTag/" + t.Key, []string{t.Value}})
 	}
 	keys = append(keys, ContextKey{"aws:TagKeys", names})
