@@ -73,7 +73,7 @@ func (d *Directory) openSession(text Sensitive, challenge string) (*authSession,
 	if sessionRule.broken(string(text)) != "" {
 		return nil, nil, errSession(".")
 	}
-	sealed, err := base64.RawURLEncoding.Strict().DecodeString(string(text))
+	sealed, err := decode64(base64.RawURLEncoding, string(text))
 	if err != nil {
 		return nil, nil, errSession(".")
 	}
@@ -222,9 +222,9 @@ func (d *Directory) proceed(ctx context.Context, tx identity.Tx, r *response, u 
 
 // newPasswordParams tell a client what a user must give with a new password.
 func (c *client) newPasswordParams(u *user) map[string]string {
-	missing := []string{}
-	for _, name := range c.pool.missing(u) {
-		missing = append(missing, attributePrefix+name)
+	missing := c.pool.missing(u)
+	for i, name := range missing {
+		missing[i] = attributePrefix + name
 	}
 	has := map[string]string{}
 	for _, a := range c.visible(u) {
@@ -233,7 +233,7 @@ func (c *client) newPasswordParams(u *user) map[string]string {
 		}
 	}
 	// Neither can fail: they are made of strings.
-	requiredJSON, _ := json.Marshal(missing)
+	requiredJSON, _ := json.Marshal(append([]string{}, missing...))
 	hasJSON, _ := json.Marshal(has)
 	return map[string]string{
 		paramUserID: u.Username, "requiredAttributes": string(requiredJSON), "userAttributes": string(hasJSON),

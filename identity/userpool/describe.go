@@ -12,7 +12,7 @@ func (d *Directory) DescribeUserPool(_ context.Context, in *DescribeUserPoolInpu
 	if err != nil {
 		return nil, err
 	}
-	out := &UserPoolDescription{
+	out := &Description{
 		ID: p.ID, Name: p.Name, MFAConfiguration: p.MFA,
 		AutoVerifiedAttributes: p.AutoVerified, AliasAttributes: p.AliasAttributes, UsernameAttributes: p.UsernameAttributes,
 		Policies: PoolPolicies{PasswordPolicy: PasswordRules{
@@ -39,7 +39,7 @@ func (d *Directory) DescribeUserPoolClient(_ context.Context, in *DescribeUserPo
 		return nil, err
 	}
 	seconds := func(t time.Duration) int { return int(t / time.Second) }
-	out := &UserPoolClientDescription{
+	out := &ClientDescription{
 		UserPoolID: c.pool.ID, ClientName: c.Name, ClientID: c.ID,
 		RefreshTokenValidity: seconds(c.RefreshTokenLife), AccessTokenValidity: seconds(c.AccessTokenLife),
 		IDTokenValidity: seconds(c.IDTokenLife), TokenValidityUnits: TokenValidityUnits{"seconds", "seconds", "seconds"},
@@ -72,9 +72,9 @@ func (d *Directory) ListUserPools(_ context.Context, in *ListUserPoolsInput) (*L
 	if err != nil {
 		return nil, err
 	}
-	out := &ListUserPoolsOutput{UserPools: []UserPoolSummary{}, NextToken: next}
+	out := &ListUserPoolsOutput{UserPools: []Summary{}, NextToken: next}
 	for _, id := range d.ids[from:to] {
-		out.UserPools = append(out.UserPools, UserPoolSummary{ID: id, Name: d.pools[id].Name})
+		out.UserPools = append(out.UserPools, Summary{ID: id, Name: d.pools[id].Name})
 	}
 	return out, nil
 }
@@ -89,9 +89,9 @@ func (d *Directory) ListUserPoolClients(_ context.Context, in *ListUserPoolClien
 	if err != nil {
 		return nil, err
 	}
-	out := &ListUserPoolClientsOutput{UserPoolClients: []UserPoolClientSummary{}, NextToken: next}
+	out := &ListUserPoolClientsOutput{UserPoolClients: []ClientSummary{}, NextToken: next}
 	for _, c := range p.clients[from:to] {
-		out.UserPoolClients = append(out.UserPoolClients, UserPoolClientSummary{ClientID: c.ID, UserPoolID: p.ID, ClientName: c.Name})
+		out.UserPoolClients = append(out.UserPoolClients, ClientSummary{ClientID: c.ID, UserPoolID: p.ID, ClientName: c.Name})
 	}
 	return out, nil
 }

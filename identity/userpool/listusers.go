@@ -85,7 +85,7 @@ func (f filter) matches(u *user) bool {
 	if f.attribute == "" {
 		return true
 	}
-	value := ""
+	var value string
 	switch f.attribute {
 	case "username":
 		return f.compare(u.Username, f.value)

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rowan-authz/rowan/identity"
@@ -39,7 +40,7 @@ func (d *Directory) openPage(question, token string) (after string, err error) {
 	if pageRule.broken(token) != "" {
 		return "", errPage()
 	}
-	sealed, err := base64.RawURLEncoding.Strict().DecodeString(token)
+	sealed, err := decode64(base64.RawURLEncoding, token)
 	if err != nil {
 		return "", errPage()
 	}
@@ -85,4 +86,13 @@ func (d *Directory) window(question string, size int, token string, n int) (from
 		next, err = d.sealPage(question, strconv.Itoa(to))
 	}
 	return from, to, next, err
+}
+
+// decode64 takes the one way to write bytes: encoding/base64 skips line ends
+// even when it is strict.
+func decode64(form *base64.Encoding, text string) ([]byte, error) {
+	if i := strings.IndexAny(text, "\r\n"); i >= 0 {
+		return nil, base64.CorruptInputError(i)
+	}
+	return form.Strict().DecodeString(text)
 }

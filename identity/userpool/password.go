@@ -50,7 +50,7 @@ const passwordSymbols = "^$*.[]{}()?\"!@#%&/\\,><':;|_~`=+-"
 // check returns InvalidPassword, with the message of identity-protocol §2.5,
 // for a password that the policy refuses.
 func (p PasswordPolicy) check(password string) error {
-	why := ""
+	var why string
 	has := func(f func(rune) bool) bool { return strings.ContainsFunc(password, f) }
 	switch {
 	case len([]rune(password)) < p.MinimumLength:

@@ -21,7 +21,10 @@ func (d *Directory) ForgotPassword(ctx context.Context, in *ForgotPasswordInput)
 		return nil, err
 	}
 	out, err := d.answerCode(ctx, c, in.Username, send)
-	return &ForgotPasswordOutput{CodeDeliveryDetails: out}, err
+	if err != nil {
+		return nil, err
+	}
+	return &ForgotPasswordOutput{CodeDeliveryDetails: out}, nil
 }
 
 // ConfirmForgotPassword sets a new password with a code. It ends all sign-ins

@@ -218,7 +218,10 @@ func (d *Directory) ResendConfirmationCode(ctx context.Context, in *ResendConfir
 		return nil, err
 	}
 	out, err := d.answerCode(ctx, c, in.Username, send)
-	return &ResendConfirmationCodeOutput{CodeDeliveryDetails: out}, err
+	if err != nil {
+		return nil, err
+	}
+	return &ResendConfirmationCodeOutput{CodeDeliveryDetails: out}, nil
 }
 
 // prepareCode stores a code that a stranger asked for and returns the message

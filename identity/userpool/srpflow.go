@@ -133,7 +133,7 @@ func (d *Directory) respondVerifier(ctx context.Context, c *client, username str
 		}
 		values[name] = v
 	}
-	sealed, err := base64.StdEncoding.Strict().DecodeString(values[paramBlock])
+	sealed, err := decode64(base64.StdEncoding, values[paramBlock])
 	if err != nil {
 		return nil, errWrongPassword()
 	}

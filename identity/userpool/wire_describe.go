@@ -7,7 +7,7 @@ type DescribeUserPoolInput struct {
 
 // DescribeUserPoolOutput is the output of DescribeUserPool.
 type DescribeUserPoolOutput struct {
-	UserPool *UserPoolDescription `json:"UserPool"`
+	UserPool *Description `json:"UserPool"`
 }
 
 // DescribeUserPoolClientInput is the input of DescribeUserPoolClient.
@@ -18,7 +18,7 @@ type DescribeUserPoolClientInput struct {
 
 // DescribeUserPoolClientOutput is the output of DescribeUserPoolClient.
 type DescribeUserPoolClientOutput struct {
-	UserPoolClient *UserPoolClientDescription `json:"UserPoolClient"`
+	UserPoolClient *ClientDescription `json:"UserPoolClient"`
 }
 
 // ListUserPoolsInput is the input of ListUserPools.
@@ -29,8 +29,8 @@ type ListUserPoolsInput struct {
 
 // ListUserPoolsOutput is the output of ListUserPools.
 type ListUserPoolsOutput struct {
-	UserPools []UserPoolSummary `json:"UserPools"`
-	NextToken string            `json:"NextToken,omitempty"`
+	UserPools []Summary `json:"UserPools"`
+	NextToken string    `json:"NextToken,omitempty"`
 }
 
 // ListUserPoolClientsInput is the input of ListUserPoolClients.
@@ -42,6 +42,6 @@ type ListUserPoolClientsInput struct {
 
 // ListUserPoolClientsOutput is the output of ListUserPoolClients.
 type ListUserPoolClientsOutput struct {
-	UserPoolClients []UserPoolClientSummary `json:"UserPoolClients"`
-	NextToken       string                  `json:"NextToken,omitempty"`
+	UserPoolClients []ClientSummary `json:"UserPoolClients"`
+	NextToken       string          `json:"NextToken,omitempty"`
 }

@@ -1,7 +1,7 @@
 package userpool
 
-// UserPoolDescription is a user pool as DescribeUserPool tells.
-type UserPoolDescription struct {
+// Description is a user pool as DescribeUserPool tells.
+type Description struct {
 	ID                     string            `json:"Id"`
 	Name                   string            `json:"Name"`
 	ARN                    string            `json:"Arn,omitempty"`
@@ -48,22 +48,22 @@ type UsernameCase struct {
 	CaseSensitive bool `json:"CaseSensitive"`
 }
 
-// UserPoolSummary is a user pool in a list.
-type UserPoolSummary struct {
+// Summary is a user pool in a list.
+type Summary struct {
 	ID   string `json:"Id"`
 	Name string `json:"Name"`
 }
 
-// UserPoolClientSummary is an app client in a list.
-type UserPoolClientSummary struct {
+// ClientSummary is an app client in a list.
+type ClientSummary struct {
 	ClientID   string `json:"ClientId"`
 	UserPoolID string `json:"UserPoolId"`
 	ClientName string `json:"ClientName"`
 }
 
-// UserPoolClientDescription is an app client as DescribeUserPoolClient tells.
+// ClientDescription is an app client as DescribeUserPoolClient tells.
 // Its secret is no part of it: a deployment has it from elsewhere.
-type UserPoolClientDescription struct {
+type ClientDescription struct {
 	UserPoolID                 string               `json:"UserPoolId"`
 	ClientName                 string               `json:"ClientName"`
 	ClientID                   string               `json:"ClientId"`
