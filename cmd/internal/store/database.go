@@ -24,6 +24,7 @@ const (
 type database struct {
 	engine
 	read, write *sql.DB
+	attempts    int
 }
 
 // engine is what tells one SQL engine from another.
@@ -62,7 +63,7 @@ func (d *database) Update(ctx context.Context, f func(identity.Tx) error) error 
 		if !again {
 			return err
 		}
-		if n == maxAttempts {
+		if n == d.attempts {
 			return fmt.Errorf("transaction collided %d times: %w", n, err)
 		}
 		if err := pause(ctx, n); err != nil {
@@ -125,7 +126,7 @@ func (d *database) begin(ctx context.Context, db *sql.DB, options *sql.TxOptions
 			}, nil
 		}
 		_ = conn.Close()
-		if n < maxAttempts && (d.collided(err) || d.lost(err)) {
+		if n < d.attempts && (d.collided(err) || d.lost(err)) {
 			err = pause(ctx, n)
 			if err == nil {
 				continue

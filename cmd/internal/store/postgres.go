@@ -42,7 +42,7 @@ func openPostgres(ctx context.Context, url string, log *slog.Logger) (*Store, er
 	if err := migrate(ctx, db, goose.DialectPostgres, migrationsIn("postgres"), log); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", where, err), db.Close(), closePool())
 	}
-	return ofDatabase(&database{engine: postgresEngine(), read: db, write: db}, db.Close, closePool), nil
+	return ofDatabase(&database{engine: postgresEngine(), read: db, write: db, attempts: maxAttempts}, db.Close, closePool), nil
 }
 
 // durable refuses a server that answers commits before they are on disk. One

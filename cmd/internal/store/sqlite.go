@@ -41,7 +41,7 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger) (*Store, err
 	}
 	read.SetMaxOpenConns(maxReaders)
 	read.SetMaxIdleConns(maxReaders)
-	d := &database{engine: sqliteEngine(), read: read, write: write}
+	d := &database{engine: sqliteEngine(), read: read, write: write, attempts: maxAttempts}
 	if err := migrate(ctx, write, goose.DialectSQLite3, migrationsIn("sqlite"), log); err != nil {
 		return nil, errors.Join(fmt.Errorf("store %s: %w", path, err), read.Close(), write.Close())
 	}
