@@ -306,8 +306,8 @@ func (f *fixture) totpCode(secret Sensitive) Sensitive {
 }
 
 // enroll gives a user a second factor that is in use, and returns its secret.
-func (f *fixture) enroll(clientID, name string) Sensitive {
-	access := f.tokens(clientID, name).AccessToken
+func (f *fixture) enroll(name string) Sensitive {
+	access := f.tokens(web, name).AccessToken
 	out, err := f.AssociateSoftwareToken(ctx, &AssociateSoftwareTokenInput{AccessToken: access})
 	require.NoError(f.t, err)
 	_, err = f.VerifySoftwareToken(ctx, &VerifySoftwareTokenInput{AccessToken: access, UserCode: f.totpCode(out.SecretCode), FriendlyDeviceName: "phone"})

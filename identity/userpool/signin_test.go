@@ -207,7 +207,7 @@ func TestNewPasswordRequired(t *testing.T) {
 func TestSecondFactor(t *testing.T) {
 	f := newFixture(t)
 	f.user(plainPool, "jane")
-	secret := f.enroll(web, "jane")
+	secret := f.enroll("jane")
 	out, err := f.srpSignIn(web, "jane", password)
 	require.NoError(t, err)
 	require.Equal(t, challengeTOTP, out.ChallengeName)
@@ -287,7 +287,7 @@ func TestSecondFactorPendingIsNotInUse(t *testing.T) {
 	require.NoError(t, err)
 	_, err = f.SetUserMFAPreference(ctx, &SetUserMFAPreferenceInput{AccessToken: access, SoftwareTokenMFASettings: &MFASettings{Enabled: true}})
 	f.refused(err, identity.InvalidParameter, "User has not set up software token mfa")
-	secret := f.enroll(web, "jane")
+	secret := f.enroll("jane")
 	// Another one that is pending leaves the first in use.
 	out, err := f.signIn(web, "jane", password)
 	require.NoError(t, err)

@@ -151,14 +151,14 @@ func TestThreatUserEnumerationByWork(t *testing.T) {
 		answers, err := f.srpAnswers(web, name, otherSecret)
 		require.NoError(t, err)
 		// With no slot free, whoever would compute is turned away.
-		f.Directory.waiting.Store(maxWaiting)
+		f.waiting.Store(maxWaiting)
 		_, err = f.signIn(web, name, otherSecret)
 		f.refused(err, identity.TooManyRequests)
 		_, err = f.srpAnswers(web, name, otherSecret)
 		f.refused(err, identity.TooManyRequests)
 		_, err = f.respond(web, challengeVerifier, "", answers)
 		f.refused(err, identity.TooManyRequests)
-		f.Directory.waiting.Store(0)
+		f.waiting.Store(0)
 		_, err = f.respond(web, challengeVerifier, "", answers)
 		f.refused(err, identity.NotAuthorized)
 	}
@@ -319,8 +319,8 @@ func TestThreatSessionReplayOrCrossUse(t *testing.T) {
 	f := newFixture(t)
 	f.user(plainPool, "jane")
 	f.user(plainPool, "eve")
-	secret := f.enroll(web, "jane")
-	f.enroll(web, "eve")
+	secret := f.enroll("jane")
+	f.enroll("eve")
 	f.clock.pass(time.Minute)
 	out, err := f.signIn(web, "jane", password)
 	require.NoError(t, err)
@@ -418,7 +418,7 @@ func TestThreatCodeBruteForce(t *testing.T) {
 	t.Run("second factor", func(t *testing.T) {
 		f := newFixture(t)
 		f.user(plainPool, "jane")
-		secret := f.enroll(web, "jane")
+		secret := f.enroll("jane")
 		guesses := 0
 		for range 24 * 12 {
 			out, err := f.signIn(web, "jane", password)
@@ -438,7 +438,7 @@ func TestThreatCodeBruteForce(t *testing.T) {
 	t.Run("one sign-in", func(t *testing.T) {
 		f := newFixture(t)
 		f.user(plainPool, "jane")
-		secret := f.enroll(web, "jane")
+		secret := f.enroll("jane")
 		out, err := f.signIn(web, "jane", password)
 		require.NoError(t, err)
 		try := func(code Sensitive) error {
@@ -492,7 +492,7 @@ func TestThreatPasswordBruteForceInParallel(t *testing.T) {
 func TestThreatTOTPReplay(t *testing.T) {
 	f := newFixture(t)
 	f.user(plainPool, "jane")
-	secret := f.enroll(web, "jane")
+	secret := f.enroll("jane")
 	begin := func() Sensitive {
 		out, err := f.signIn(web, "jane", password)
 		require.NoError(t, err)
@@ -605,10 +605,10 @@ func TestThreatSignUpFlood(t *testing.T) {
 func TestThreatFloodOfHashes(t *testing.T) {
 	f := newFixture(t)
 	f.user(plainPool, "jane")
-	f.Directory.waiting.Store(maxWaiting)
+	f.waiting.Store(maxWaiting)
 	_, err := f.signIn(web, "jane", password)
 	f.refused(err, identity.TooManyRequests)
-	f.Directory.waiting.Store(0)
+	f.waiting.Store(0)
 	require.LessOrEqual(t, cap(f.work), 64)
 	f.tokens(web, "jane")
 }
@@ -839,7 +839,7 @@ func TestThreatUnicodeLookAlikes(t *testing.T) {
 func TestThreatOfflineGuessOfStolenVerifiers(t *testing.T) {
 	f := newFixture(t)
 	f.user(plainPool, "jane")
-	secret := f.enroll(web, "jane")
+	secret := f.enroll("jane")
 	_, err := f.signUp(web, "new", Attribute{"email", "new@example.com"})
 	require.NoError(t, err)
 	code := f.code()

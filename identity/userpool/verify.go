@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/rowan-authz/rowan/identity"
 )
@@ -32,6 +33,18 @@ func (d *Directory) Verifier(poolID, loginKey string) identity.Verifier {
 		return refuser{}
 	}
 	return &loginVerifier{Verifier: v, d: d, pool: p}
+}
+
+// Verify proves a login by an ID token. That a second factor was used is our
+// own word, in amr, and so counts; that of another provider would not.
+func (v *loginVerifier) Verify(ctx context.Context, token string, clients []string) (*identity.Login, error) {
+	login, err := v.Verifier.Verify(ctx, token, clients)
+	if err != nil {
+		return nil, err
+	}
+	methods, _ := login.Claims.Strings("amr")
+	login.MFA = slices.Contains(methods, "mfa")
+	return login, nil
 }
 
 type refuser struct{}
