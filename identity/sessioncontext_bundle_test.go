@@ -32,8 +32,8 @@ identityPool:
       clients: [d1]
       principalTags: {team: "custom:team", level: "custom:level", lost: "custom:lost"}
 `,
-	"roles/Player.yaml":  "path: /game/\ntags: {Team: role, cost: \"7\"}\ntrust: " + trustText(poolID, "authenticated"),
-	"roles/Visitor.yaml": "tags: {team: role}\ntrust: " + trustText(poolID, "unauthenticated"),
+	"roles/Player.yaml":  "path: /game/\ntags: {Team: role, cost: \"7\"}\ntrust: " + trustText("authenticated"),
+	"roles/Visitor.yaml": "tags: {team: role}\ntrust: " + trustText("unauthenticated"),
 	"tests/agreement_test.yaml": `
 suite: agreement
 identities:
