@@ -15,15 +15,11 @@ import (
 	"github.com/rowan-authz/rowan/identity/userpool"
 )
 
-// demoIssuer begins the issuers of tokens that never leave the process.
-const demoIssuer = "https://rowan.example"
-
 // demoLogin is the way from a sign-up to a decision, with the services that
 // `rowan serve` runs and a store in memory.
 type demoLogin struct {
+	*local
 	bundle    *bundle.Bundle
-	users     *userpool.Directory
-	pools     *identity.Pools
 	sessions  *identity.Sessions
 	mail      demoMail
 	client    string // of the user pool
@@ -40,84 +36,42 @@ func (d demoMail) Send(_ context.Context, m userpool.Message) error {
 }
 
 // newDemoLogin puts the pools of the bundle into service.
-func newDemoLogin(ctx context.Context, b *bundle.Bundle, now func() time.Time) (*demoLogin, error) {
+func newDemoLogin(ctx context.Context, o localOptions) (*demoLogin, error) {
+	b := o.bundle
 	if len(b.UserPools) != 1 || len(b.IdentityPools) != 1 {
 		return nil, fmt.Errorf("the demo has %d user pools and %d identity pools: want one of each", len(b.UserPools), len(b.IdentityPools))
 	}
-	account, err := b.IdentityAccount()
-	if err != nil {
-		return nil, err
-	}
-	sealing, storage, err := demoKeys(now())
-	if err != nil {
-		return nil, err
-	}
-	store := identity.NewMemory()
 	d := &demoLogin{bundle: b, mail: demoMail{}, client: b.UserPools[0].Clients[0].ID, pool: b.IdentityPools[0].ID}
-	d.users, err = userpool.New(ctx, b.UserPoolConfigs(), userpool.Options{
-		Store: store, Storage: storage, Sessions: sealing, Sender: d.mail, Now: now, Random: rand.Reader,
-		Issuer: func(poolID string) string { return demoIssuer + "/" + poolID },
-	})
-	if err != nil {
+	var err error
+	if d.key, err = providerOf(b, b.IdentityPools[0]); err != nil {
 		return nil, err
 	}
-	verifiers, err := d.verifiers(account, now)
-	if err != nil {
+	o.sender = d.mail
+	// The demo calls nobody, so it takes no tokens of others.
+	o.foreign = func(*identity.OIDCProvider) (oidc.Keys, error) { return oidc.NewKeySet(), nil }
+	if d.local, err = newLocal(ctx, o); err != nil {
 		return nil, err
 	}
-	d.pools, err = identity.New(ctx, identity.Options{
-		Account: account, Store: store, Sessions: sealing, Storage: storage, Verifiers: verifiers, Issuer: demoIssuer,
-		Now: now, Random: rand.Reader,
-	})
-	if err != nil {
-		return nil, err
-	}
-	d.sessions, err = identity.NewSessions(identity.SessionsOptions{Account: account, Keys: sealing, Store: store, Now: now})
+	d.sessions, err = identity.NewSessions(identity.SessionsOptions{Account: d.account, Keys: o.sealing, Store: o.store, Now: o.now})
 	if err != nil {
 		return nil, err
 	}
 	return d, d.sessions.Refresh(ctx)
 }
 
-func demoKeys(now time.Time) (sealing, storage *identity.Keyring, err error) {
+// newKeys makes keys that nobody keeps.
+func newKeys(now time.Time) (sealing, storage *identity.Keyring, err error) {
 	file, err := identity.GenerateKeys(rand.Reader, now)
 	if err != nil {
 		return nil, nil, err
 	}
-	s, k, err := identity.ParseKeys(file)
-	if err != nil {
-		return nil, nil, err
-	}
-	if sealing, err = identity.NewKeyring(s, rand.Reader); err != nil {
-		return nil, nil, err
-	}
-	storage, err = identity.NewKeyring(k, rand.Reader)
-	return sealing, storage, err
-}
-
-// verifiers of the identity pool's providers. The demo calls nobody, so it has
-// no keys of others and takes none of their tokens.
-func (d *demoLogin) verifiers(a *identity.Account, now func() time.Time) (map[string]identity.Verifier, error) {
-	out := map[string]identity.Verifier{}
-	own := d.bundle.UserPools[0].ID
-	for _, p := range a.Pools[d.pool].Providers {
-		if p.Kind == identity.UserPoolProvider && strings.HasSuffix(p.Name, "/"+own) {
-			d.key = p.Name
-			out[p.Name] = d.users.Verifier(own, p.Name)
-			continue
-		}
-		v, err := identity.NewOIDCVerifier(a.Issuer(p.Name), oidc.NewKeySet(), now, 0)
-		if err != nil {
-			return nil, err
-		}
-		out[p.Name] = v
-	}
-	return out, nil
+	return keyrings(file)
 }
 
 // demoUser is somebody who signed in, with what that gave them.
 type demoUser struct {
 	name, code, identityID string
+	token                  string // the ID token of the user pool
 	credentials            identity.Credentials
 	session                *identity.Session
 	caller                 *engine.Caller
@@ -153,12 +107,13 @@ func (d *demoLogin) enter(ctx context.Context, name string) (*demoUser, error) {
 	case in.AuthenticationResult == nil:
 		return nil, fmt.Errorf("%s got the challenge %s", name, in.ChallengeName)
 	}
-	return u, d.exchange(ctx, u, string(in.AuthenticationResult.IDToken))
+	u.token = string(in.AuthenticationResult.IDToken)
+	return u, d.exchange(ctx, u)
 }
 
 // exchange turns an ID token into an identity, credentials and a caller.
-func (d *demoLogin) exchange(ctx context.Context, u *demoUser, token string) error {
-	logins := map[string]string{d.key: token}
+func (d *demoLogin) exchange(ctx context.Context, u *demoUser) error {
+	logins := map[string]string{d.key: u.token}
 	id, err := d.pools.GetID(ctx, &identity.GetIDInput{IdentityPoolID: d.pool, Logins: logins})
 	if err != nil {
 		return err
@@ -202,7 +157,13 @@ var demoQuestions = []demoQuestion{
 
 // printLogin tells the story of a login, and explains the denial at its end.
 func (c *console) printLogin(ctx context.Context, b *bundle.Bundle) error {
-	d, err := newDemoLogin(ctx, b, c.now)
+	sealing, storage, err := newKeys(c.now())
+	if err != nil {
+		return err
+	}
+	d, err := newDemoLogin(ctx, localOptions{
+		bundle: b, store: identity.NewMemory(), sealing: sealing, storage: storage, issuer: "https://rowan.example", now: c.now,
+	})
 	if err != nil {
 		return err
 	}
