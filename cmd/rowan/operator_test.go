@@ -22,6 +22,7 @@ import (
 	"github.com/rowan-authz/rowan/cmd/internal/store"
 	"github.com/rowan-authz/rowan/conditions"
 	"github.com/rowan-authz/rowan/identity"
+	"github.com/rowan-authz/rowan/identity/oidc"
 	"github.com/rowan-authz/rowan/identity/sigv4"
 	"github.com/rowan-authz/rowan/identity/userpool"
 )
@@ -267,4 +268,23 @@ func TestOperatorRefuses(t *testing.T) {
 	status, _, complaints = d.run("", append([]string{"identities", "lookup"}, d.args...)...)
 	require.Equal(t, exitUsage, status)
 	require.Contains(t, complaints, "want --sub or --identity")
+}
+
+// TestLocalTakesFullBundle wants identity and userpool to take all that the loader lets pass.
+func TestLocalTakesFullBundle(t *testing.T) {
+	const dir = "../../testdata/bundles/full"
+	b, err := bundle.Load(os.DirFS(dir), dir, conditions.AWS())
+	require.NoError(t, err)
+	sealing, storage, err := newKeys(time.Now())
+	require.NoError(t, err)
+	l, err := newLocal(t.Context(), localOptions{
+		bundle: b, store: identity.NewMemory(), sealing: sealing, storage: storage, issuer: deskURL, sender: unsent{}, now: time.Now,
+		foreign: func(*identity.OIDCProvider) (oidc.Keys, error) { return oidc.NewKeySet(), nil },
+	})
+	require.NoError(t, err)
+	out, err := l.pools.DescribeIdentityPool(t.Context(), &identity.DescribeIdentityPoolInput{IdentityPoolID: "eu-west-1:0d9c"})
+	require.NoError(t, err)
+	require.Equal(t, "shop", out.IdentityPoolName)
+	_, ok := l.users.KeySet("eu-west-1_Staff1")
+	require.True(t, ok)
 }
