@@ -91,7 +91,7 @@ func (o GuardOptions) dial(network, address string) error {
 // 6to4, Teredo) are no way around the list. Source: the IANA special-purpose
 // address registries (RFC 6890).
 func public(ip netip.Addr) bool {
-	if ip.Zone() != "" || ip.Is6() && !global6.Contains(ip) {
+	if ip.Is6() && !global6.Contains(ip) { // nor does it contain an address with a zone
 		return false
 	}
 	return !slices.ContainsFunc(special, func(p netip.Prefix) bool { return p.Contains(ip) })

@@ -71,8 +71,10 @@ func TestTheZeroKeySetHasNoKeys(t *testing.T) {
 	var set oidc.KeySet
 	_, err := set.Key(t.Context(), "", "")
 	require.ErrorIs(t, err, oidc.ErrUnknownKey)
+	off := &ecdsa.PublicKey{Curve: elliptic.P256()}
+	require.NoError(t, json.Unmarshal([]byte(`{"X":1,"Y":1}`), off))
 	for _, key := range []crypto.PublicKey{
-		nil, "text", &rsa.PublicKey{}, (*rsa.PublicKey)(nil), rsaKey().PublicKey, rsaKey(),
+		off, nil, "text", &rsa.PublicKey{}, (*rsa.PublicKey)(nil), rsaKey().PublicKey, rsaKey(),
 		ecdsa.PublicKey{},
 		&ecdsa.PublicKey{}, (*ecdsa.PublicKey)(nil),
 		&ecdsa.PublicKey{Curve: elliptic.P256()},

@@ -163,6 +163,27 @@ func TestRemoteTakesOnlyTheIssuersConfiguration(t *testing.T) {
 	}
 }
 
+// A client of one's own may call this machine and follow redirects: neither
+// what discovery says nor what the provider answers makes use of it.
+func TestThreatLaxClient(t *testing.T) {
+	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w, string(jwks(t, aKey("rsa")))) }))
+	defer plain.Close()
+	p := newProvider(t, aKey("rsa"))
+	lax := func(o *oidc.RemoteOptions) { o.Client, o.KeysURL = p.Client(), "" }
+	r, _ := p.remote(t, lax)
+	require.NoError(t, has(t, r, "rsa"))
+
+	p.config.Store(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, text(t, object{"issuer": p.URL, "jwks_uri": plain.URL}))
+	}))
+	r, _ = p.remote(t, lax)
+	require.ErrorIs(t, has(t, r, "rsa"), oidc.ErrUnavailable)
+
+	p.serve(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, plain.URL, http.StatusFound) })
+	r, _ = p.remote(t, func(o *oidc.RemoteOptions) { o.Client = p.Client() })
+	require.ErrorIs(t, has(t, r, "rsa"), oidc.ErrUnavailable)
+}
+
 // What discovery said first holds: the address of the keys cannot be changed
 // under a running server.
 func TestThreatDiscoveryMoves(t *testing.T) {
@@ -348,7 +369,12 @@ func TestThreatKeySetBomb(t *testing.T) {
 		"redirect home": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "/.well-known/openid-configuration", http.StatusTemporaryRedirect)
 		}, false},
-		"not found":  {http.NotFound, false},
+		"not found": {http.NotFound, false},
+		"another status": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusInternalServerError)
+			_, _ = w.Write([]byte(many(1)))
+		}, false},
 		"no content": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, false},
 		"cut off": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100000")

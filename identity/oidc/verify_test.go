@@ -3,6 +3,8 @@ package oidc_test
 import (
 	"context"
 	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
 	"errors"
 	"strings"
 	"testing"
@@ -157,8 +159,10 @@ func (f keysFunc) Key(ctx context.Context, kid, alg string) (crypto.PublicKey, e
 }
 
 func TestVerifyWithKeysThatFail(t *testing.T) {
-	token := rs256(t, header(nil), claims(nil))
 	boom := errors.New("boom")
+	weak, err := rsa.GenerateKey(rand.Reader, 1024)
+	require.NoError(t, err)
+	good, byWeak := rs256(t, header(nil), claims(nil)), sign(t, jwt.SigningMethodRS256, weak, header(nil), claims(nil))
 	for name, c := range map[string]struct {
 		key  crypto.PublicKey
 		err  error
@@ -169,10 +173,15 @@ func TestVerifyWithKeysThatFail(t *testing.T) {
 		"nil":                {nil, nil, oidc.ErrSignature},
 		"of another type":    {ecKey().Public(), nil, oidc.ErrSignature},
 		"a secret":           {[]byte("secret"), nil, oidc.ErrSignature},
+		"a weak one":         {weak.Public(), nil, oidc.ErrSignature},
 		"the right one":      {rsaKey().Public(), nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			keys := keysFunc(func(context.Context, string, string) (crypto.PublicKey, error) { return c.key, c.err })
+			token := good
+			if name == "a weak one" {
+				token = byWeak
+			}
 			_, err := oidc.Verify(t.Context(), token, keys, expect(), now)
 			require.ErrorIs(t, err, c.want)
 		})
