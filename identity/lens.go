@@ -3,10 +3,12 @@ package identity
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/rowan-authz/rowan/conditions"
 	"github.com/rowan-authz/rowan/engine"
 )
 
@@ -71,7 +73,11 @@ type LensTrust struct {
 	Action  string `json:"action"`
 	Allowed bool   `json:"allowed"`
 	// Fault says why the question could not be asked.
-	Fault       string             `json:"fault,omitempty"`
+	Fault string `json:"fault,omitempty"`
+	// Why names the statements that decided, or the one that came nearest to
+	// allowing it with the conditions that do not hold.
+	Why []string `json:"why,omitempty"`
+	// Explanation is the whole of it.
 	Explanation engine.Explanation `json:"-"`
 }
 
@@ -184,6 +190,7 @@ func (p *Pools) sessionLens(ctx context.Context, l *Lens, x *plan, now time.Time
 		} else {
 			trust.Explanation = e.Explain(r)
 			trust.Allowed = trust.Explanation.Decision.Allowed()
+			trust.Why = whyTrusted(&trust.Explanation)
 		}
 		l.Trust = append(l.Trust, trust)
 	}
@@ -197,6 +204,45 @@ func (p *Pools) sessionLens(ctx context.Context, l *Lens, x *plan, now time.Time
 	slices.SortFunc(l.Context, func(a, b ContextKey) int { return strings.Compare(a.Name, b.Name) })
 	l.SessionPolicies = x.session.Policies
 	return nil
+}
+
+// whyTrusted puts an explanation of a trust policy into words.
+func whyTrusted(x *engine.Explanation) []string {
+	var out []string
+	for i := range x.Statements {
+		effect := "allows it"
+		if x.Decision.Outcome == engine.ExplicitDeny {
+			effect = "denies it"
+		}
+		out = append(out, statementName(&x.Statements[i])+" "+effect)
+	}
+	switch {
+	case len(out) > 0:
+		return out
+	case x.Nearest == nil:
+		return []string{"no statement could allow it"}
+	}
+	out = append(out, statementName(x.Nearest)+" comes nearest")
+	if x.Nearest.Principal != conditions.True {
+		out = append(out, "it is for another principal")
+	}
+	if x.Nearest.Action != conditions.True {
+		out = append(out, "it is for other actions")
+	}
+	for _, c := range x.Nearest.Conditions {
+		if c.Result != conditions.True {
+			out = append(out, fmt.Sprintf("%s %s wants %q, the login has %q", c.Operator, c.Key, c.Meaning, c.Request))
+		}
+	}
+	return out
+}
+
+func statementName(s *engine.StatementReport) string {
+	name := fmt.Sprintf("statement %d", s.Index)
+	if s.Sid != "" {
+		name += " (" + s.Sid + ")"
+	}
+	return fmt.Sprintf("%s of %s at %s", name, s.Document, s.Pos)
 }
 
 func lensLogin(f *proof, mapping *MappingTrace) LensLogin {

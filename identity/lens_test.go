@@ -2,11 +2,13 @@ package identity_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/rowan-authz/rowan/identity"
+	"github.com/rowan-authz/rowan/policy"
 )
 
 // lens looks at logins and wants nothing changed by it.
@@ -67,7 +69,7 @@ func TestLens(t *testing.T) {
 	require.Len(t, l.Trust, 2)
 	require.True(t, l.Trust[0].Allowed)
 	require.Equal(t, "sts:TagSession", l.Trust[1].Action)
-	require.NotEmpty(t, l.Trust[0].Explanation.Statements)
+	require.Equal(t, []string{"statement 0 of " + adminRole + " at 1:41 allows it"}, l.Trust[0].Why)
 
 	// What it shows is what the session has.
 	session := s.session(id, logins)
@@ -125,7 +127,18 @@ func TestLensOfRefusals(t *testing.T) {
 	require.Equal(t, identity.InvalidIdentityPoolConfiguration, l.Refusal.Code)
 	require.Equal(t, "the trust policy of "+userRole+" does not allow sts:AssumeRoleWithWebIdentity", l.Cause)
 	require.False(t, l.Trust[0].Allowed)
-	require.NotNil(t, l.Trust[0].Explanation.Nearest)
+	require.Equal(t, []string{
+		"statement 0 of " + guestRole + " at 1:41 comes nearest",
+		`ForAnyValue:StringLike cognito-identity.amazonaws.com:amr wants ["unauthenticated"], the login has ["authenticated" "accounts.google.com"]`,
+	}, l.Trust[0].Why)
+	s.account.Roles[userRole].Trust = compiled(t, policy.Trust, strings.Replace(trustText("authenticated"), `"Allow"`, `"Deny"`, 1))
+	require.Contains(t, s.lens(t, s.login(google, "alice")).Trust[0].Why[0], "denies it")
+	s.account.Roles[userRole].Trust = compiled(t, policy.Trust, strings.Replace(trustText("authenticated"), pool, google, 1))
+	require.Contains(t, s.lens(t, s.login(google, "alice")).Trust[0].Why, "it is for another principal")
+	s.account.Roles[userRole].Trust = nil
+	l = s.lens(t, s.login(google, "alice"))
+	require.Contains(t, l.Trust[0].Fault, "no trust policy")
+	require.Equal(t, identity.InvalidIdentityPoolConfiguration, l.Refusal.Code)
 
 	one := s.mustID(both(s.login(google, "alice"), s.login(idp, "alice")))
 	s.mustID(both(s.login(google, "bob"), s.login(directory, "bob")))
