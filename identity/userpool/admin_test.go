@@ -62,6 +62,9 @@ func TestAdminCreateUser(t *testing.T) {
 	got, err := f.AdminGetUser(ctx, &AdminGetUserInput{aliasPool, "shared@example.com"})
 	require.NoError(t, err)
 	require.Equal(t, "second", got.Username)
+	bySub, err := f.AdminGetUser(ctx, &AdminGetUserInput{aliasPool, got.UserAttributes[0].Value})
+	require.NoError(t, err)
+	require.Equal(t, got, bySub)
 }
 
 func TestAdminOperationsOnNobody(t *testing.T) {

@@ -32,7 +32,7 @@ const (
 // to no slice of the caller's.
 func (c *Config) settle() error {
 	c.Clients = slices.Clone(c.Clients)
-	if why := poolIDRule.broken(c.ID); why != "" || !strings.Contains(c.ID, "_") || strings.HasSuffix(c.ID, "_") {
+	if tail := srpPoolName(c.ID); poolIDRule.broken(c.ID) != "" || tail == "" || tail == c.ID || strings.Contains(tail, "-") {
 		return errors.New("an id is such as us-east-1_Ab12Cd34E")
 	}
 	if c.MFA == "" {

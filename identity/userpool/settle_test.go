@@ -17,6 +17,8 @@ func TestNewRefuses(t *testing.T) {
 		message string
 	}{
 		"id":                  {func(c *Config) { c.ID = "pool" }, "an id is such as"},
+		"id with a dash":      {func(c *Config) { c.ID = "us-east-1_a-b" }, "an id is such as"},
+		"id without a name":   {func(c *Config) { c.ID = "us-east-1_" }, "an id is such as"},
 		"id with a slash":     {func(c *Config) { c.ID = "us-east-1_a/b" }, "an id is such as"},
 		"MFA":                 {func(c *Config) { c.MFA = "SOMETIMES" }, "MFA"},
 		"sign-in by phone":    {func(c *Config) { c.UsernameAttributes = []string{"phone_number"} }, "username attribute"},

@@ -71,10 +71,23 @@ func (d *Directory) SignUp(ctx context.Context, in *SignUpInput) (*SignUpOutput,
 		return nil, err
 	}
 	u.Status = statusNew
+	if err := d.openSignUps(ctx, p); err != nil {
+		return nil, err
+	}
 	if u.Password, err = d.newCredential(ctx, p, u, string(in.Password)); err != nil {
 		return nil, err
 	}
 	return d.signUp(ctx, p, u)
+}
+
+// openSignUps refuses an address that has made too many users, before anything
+// costly is done for it.
+func (d *Directory) openSignUps(ctx context.Context, p *pool) error {
+	a := d.address(ctx)
+	if a == "" {
+		return nil
+	}
+	return d.store.View(ctx, func(tx identity.Tx) error { return d.open(tx, p, countSignUps, a, perHourSignUps) })
 }
 
 // signUp stores a new user and sends the code.

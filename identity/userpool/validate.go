@@ -73,6 +73,8 @@ func (r rule) broken(value string) string {
 	return ""
 }
 
+func unprintable(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }
+
 // faults collects the constraints that the members of an input break.
 type faults []string
 
@@ -83,7 +85,7 @@ func (f *faults) text(field, value string, r rule) {
 		return
 	}
 	at := fmt.Sprintf("Value at '%s'", field)
-	if r.shown && value != "" && utf8.RuneCountInString(value) <= 128 {
+	if r.shown && value != "" && len(value) <= 128 && !strings.ContainsFunc(value, unprintable) {
 		at = fmt.Sprintf("Value '%s' at '%s'", value, field)
 	}
 	*f = append(*f, at+" failed to satisfy constraint: "+why)
