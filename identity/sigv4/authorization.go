@@ -75,7 +75,9 @@ func (a *authorization) readHeader(h *headers, line string) *Error {
 		return err
 	}
 	var credential, signature string
-	for part := range strings.SplitSeq(rest, ",") {
+	for more := true; more; {
+		var part string
+		part, rest, more = strings.Cut(rest, ",")
 		name, value, ok := strings.Cut(strings.Trim(part, " "), "=")
 		var to *string
 		switch name {
@@ -268,26 +270,25 @@ func parseHash(to *[32]byte, s string) bool {
 	if len(s) != 2*len(to) {
 		return false
 	}
+	wrong := byte(0)
 	for i := range to {
-		high, low := lowerHex(s[2*i]), lowerHex(s[2*i+1])
-		if high|low > 15 {
-			return false
-		}
+		high, low := lowerHex[s[2*i]], lowerHex[s[2*i+1]]
+		wrong |= high | low
 		to[i] = high<<4 | low
 	}
-	return true
+	return wrong <= 15
 }
 
-// lowerHex returns the value of a digit, 255 for what is none.
-func lowerHex(c byte) byte {
-	switch {
-	case c >= '0' && c <= '9':
-		return c - '0'
-	case c >= 'a' && c <= 'f':
-		return c - 'a' + 10
+// lowerHex holds the values of digits, 255 for what is none.
+var lowerHex = func() (t [256]byte) {
+	for c := range t {
+		t[c] = 255
 	}
-	return 255
-}
+	for value, c := range []byte("0123456789abcdef") {
+		t[c] = byte(value)
+	}
+	return t
+}()
 
 func allDigits(s string) bool {
 	for i := range len(s) {

@@ -1,6 +1,7 @@
 package sigv4
 
 import (
+	"bytes"
 	"net/http"
 	"strconv"
 	"strings"
@@ -100,6 +101,7 @@ func (s *scratch) canonical(r *http.Request, a *authorization, path string, o *O
 	b = append(b, '\n')
 	b = s.query.appendCanonical(b)
 	b = append(b, '\n')
+	block := len(b)
 	for i := range s.headers.signed {
 		h := &s.headers.signed[i]
 		b = append(b, h.name...)
@@ -114,12 +116,22 @@ func (s *scratch) canonical(r *http.Request, a *authorization, path string, o *O
 		}
 		b = append(b, '\n')
 	}
+	if !oneLineEach(b[block:], len(s.headers.signed)) {
+		return refuse(Malformed, "The value of a signed header has a tab or a line break.")
+	}
 	b = append(b, '\n')
 	b = append(b, a.signedHeaders...)
 	b = append(b, '\n')
 	b = append(b, s.bodyHash...)
 	s.buf = b
 	return nil
+}
+
+// oneLineEach reports whether a block of n headers has one line for each: a line
+// break in a value would forge another. Nor has it tabs, which clients sign in
+// different ways.
+func oneLineEach(block []byte, n int) bool {
+	return bytes.Count(block, []byte{'\n'}) == n && bytes.IndexByte(block, '\t') < 0 && bytes.IndexByte(block, '\r') < 0
 }
 
 // host returns Host as clients sign it: without a default port.
@@ -220,5 +232,5 @@ func hexDigit(c byte) byte {
 	if c >= 'A' && c <= 'F' {
 		c += 'a' - 'A'
 	}
-	return lowerHex(c)
+	return lowerHex[c]
 }

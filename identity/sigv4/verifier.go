@@ -129,7 +129,6 @@ func orDefault[T comparable](v *T, def T) {
 
 // scratch is the memory of one verification.
 type scratch struct {
-	auth    authorization
 	query   query
 	headers headers
 	// bodyHash is the last line of the canonical request.
@@ -146,7 +145,6 @@ const maxScratch = 64 << 10
 func (s *scratch) free() {
 	if cap(s.buf)+cap(s.query.encoded)+cap(s.bodyHash) <= maxScratch {
 		// No request is kept alive by what pointed to it.
-		s.auth = authorization{}
 		s.headers.reset()
 		clear(s.query.params)
 		scratches.Put(s)
@@ -176,9 +174,10 @@ func (v *verification) Read(p []byte) (int, error) { return v.body.Read(p) }
 func (v *Verifier) Verify(r *http.Request) (*Verified, error) {
 	s := scratches.Get().(*scratch)
 	defer s.free()
-	out, err := v.verify(r, s, &s.auth)
+	var a authorization
+	out, err := v.verify(r, s, &a)
 	if err != nil {
-		err.presigned = s.auth.presigned
+		err.presigned = a.presigned
 		return nil, err
 	}
 	return out, nil
