@@ -188,11 +188,19 @@ func TestFacebookThatMisbehaves(t *testing.T) {
 			require.NotContains(t, err.Error(), f.URL)
 		})
 	}
+	o := f.options()
+	o.Client = f.Client() // which would follow
+	f.answer = func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
+	}
+	v, err := identity.NewFacebookVerifier(o)
+	require.NoError(t, err)
+	_, err = v.Verify(t.Context(), "EAAB", []string{facebookApp})
+	refused(t, err, identity.ExternalService, "could not be reached")
 	require.Empty(t, other.requests, "a redirect would carry the secret away")
 
-	o := f.options()
 	o.Client = nil
-	v, err := identity.NewFacebookVerifier(o)
+	v, err = identity.NewFacebookVerifier(o)
 	require.NoError(t, err)
 	_, err = v.Verify(t.Context(), "EAAB", []string{facebookApp})
 	refused(t, err, identity.ExternalService, "could not be reached")
