@@ -52,8 +52,6 @@ func notAuthorized(format string, args ...any) error {
 // guess is refused, and that it was made must be remembered.
 type keptError struct{ error }
 
-func (e keptError) Unwrap() error { return e.error }
-
 // keep returns err so that update commits.
 func keep(err error) error { return keptError{err} }
 

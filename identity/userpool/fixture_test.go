@@ -108,6 +108,23 @@ type fixture struct {
 	skew time.Duration
 }
 
+// twice is a store whose every update collides once with another: what the
+// function did the first time must not show.
+type twice struct{ *identity.Memory }
+
+var errCollision = errors.New("collision")
+
+func (s twice) Update(ctx context.Context, f func(identity.Tx) error) error {
+	err := s.Memory.Update(ctx, func(tx identity.Tx) error {
+		_ = f(tx)
+		return errCollision
+	})
+	if !errors.Is(err, errCollision) {
+		return err
+	}
+	return s.Memory.Update(ctx, f)
+}
+
 type clock struct {
 	mu sync.Mutex
 	t  time.Time
@@ -191,7 +208,7 @@ func newFixture(t require.TestingT) *fixture {
 	}))
 	f := &fixture{t: t, clock: &clock{t: start}, store: store, outbox: &outbox{}}
 	f.options = Options{
-		Store: store, Storage: testRing(), Sessions: testRing(), Sender: f.outbox, Issuer: testIssue,
+		Store: twice{store}, Storage: testRing(), Sessions: testRing(), Sender: f.outbox, Issuer: testIssue,
 		Secrets: map[string]identity.Secret{private: identity.NewSecret([]byte(clientSecret))},
 		Now:     f.clock.now, Random: rand.Reader, Log: slog.New(slog.DiscardHandler), HashParams: &weakHash,
 	}
