@@ -208,6 +208,14 @@ const (
 // malformed escape.
 func appendEncoded(dst []byte, s string, in part) (out []byte, ok bool) {
 	for i := 0; i < len(s); i++ {
+		run := i
+		for i < len(s) && unreserved[s[i]] {
+			i++
+		}
+		dst = append(dst, s[run:i]...)
+		if i == len(s) {
+			break
+		}
 		c := s[i]
 		switch {
 		case c == '%':
