@@ -90,6 +90,41 @@ func TestEpoch(t *testing.T) {
 	require.Error(t, json.Unmarshal([]byte(`"2026"`), new(identity.Epoch)))
 }
 
+// TestSecondFactorOfEveryLogin wants a session of several logins to have a
+// second factor only if each had.
+func TestSecondFactorOfEveryLogin(t *testing.T) {
+	s := newShop(t, nil)
+	early := noon.Add(-time.Hour)
+	users := map[string]string{directory: s.token(directory, "alice", claims{
+		"mfa": true, "auth_time": early.Unix(), "cognito:roles": []string{userRole}, "cognito:preferred_role": userRole,
+	})}
+	strong, weak := map[string]string{samlARN: `{"NameID": "alice", "mfa": true}`}, map[string]string{samlARN: `{"NameID": "alice"}`}
+	id := s.mustID(both(users, strong))
+	for _, c := range []struct {
+		logins map[string]string
+		mfa    bool
+		at     time.Time
+	}{
+		{both(users, strong), true, early},
+		{both(users, weak), false, early},
+		{users, true, early},
+		{strong, true, noon},
+		{both(users, s.login(idp, "alice")), false, time.Time{}},
+	} {
+		session := s.session(id, c.logins)
+		require.Equal(t, c.mfa, session.MFA)
+		require.Equal(t, c.at, session.AuthTime)
+	}
+}
+
+// TestSessionOfShortRole wants no session to outlast what its role allows.
+func TestSessionOfShortRole(t *testing.T) {
+	for most, want := range map[time.Duration]time.Duration{30 * time.Minute: 30 * time.Minute, 12 * time.Hour: time.Hour, 0: time.Hour} {
+		s := newShop(t, func(s *shop) { s.account.Roles[userRole].MaxSession = most })
+		require.Equal(t, noon.Add(want), s.session(s.mustID(s.login(google, "alice")), s.login(google, "alice")).Expires)
+	}
+}
+
 func TestGuestBecomesUser(t *testing.T) {
 	s := newShop(t, nil)
 	guest := s.mustID(nil)

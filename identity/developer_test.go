@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -105,10 +106,33 @@ func TestDeveloperLinks(t *testing.T) {
 	refused(t, err, identity.DeveloperUserAlreadyRegistered, "another identity")
 	_, err = with("us-east-1:0", "u4", nil)
 	refused(t, err, identity.ResourceNotFound, "not found")
+	foreign, err := s.GetID(s.ctx, &identity.GetIDInput{IdentityPoolID: otherPool, Logins: s.login(google, "alice")})
+	require.NoError(t, err)
+	_, err = with(foreign.IdentityID, "u4", nil)
+	refused(t, err, identity.ResourceNotFound, "not found")
 	_, err = with(other, "u3", s.login(google, "bob"))
 	require.NoError(t, err)
 	_, err = with("", "u3", s.login(google, "alice"))
 	refused(t, err, identity.ResourceConflict, google)
+}
+
+// TestLinksAreBounded wants twenty logins, and no twenty-first.
+func TestLinksAreBounded(t *testing.T) {
+	s := newShop(t, nil)
+	id := s.mustID(s.login(google, "alice"))
+	link := func(n int) error {
+		_, err := s.developerLogin(func(x *identity.GetOpenIDTokenForDeveloperIdentityInput) {
+			x.IdentityID, x.Logins = id, map[string]string{developer: fmt.Sprint("u", n)}
+		})
+		return err
+	}
+	for n := 2; n <= 20; n++ {
+		require.NoError(t, link(n))
+	}
+	refused(t, link(21), identity.ResourceConflict, "at most 20")
+	_, err := s.credentials(id, both(s.login(google, "alice"), s.login(idp, "alice")))
+	refused(t, err, identity.ResourceConflict, "at most 20")
+	s.session(id, s.login(google, "alice"))
 }
 
 func TestDeveloperTokenRefuses(t *testing.T) {

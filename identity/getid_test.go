@@ -85,27 +85,48 @@ func TestGetIDRefuses(t *testing.T) {
 	}
 }
 
+// TestGetIDMerges wants who was authenticated first to survive, whichever
+// provider that was.
 func TestGetIDMerges(t *testing.T) {
+	for _, order := range [][2]string{{google, idp}, {idp, google}} {
+		s := newShop(t, nil)
+		first := s.mustID(s.login(order[0], "alice"))
+		s.clock.at = s.clock.at.Add(time.Minute)
+		second := s.mustID(s.login(order[1], "alice"))
+		require.NotEqual(t, first, second)
+		require.Equal(t, first, s.mustID(both(s.login(idp, "alice"), s.login(google, "alice"))))
+		require.Equal(t, first, s.mustID(s.login(order[1], "alice")))
+		gone, err := s.DescribeIdentity(s.ctx, &identity.DescribeIdentityInput{IdentityID: second})
+		require.NoError(t, err)
+		require.True(t, gone.Disabled)
+		require.Equal(t, first, gone.MergedInto)
+		require.Empty(t, gone.Links)
+		// The old id leads to the survivor, with a login of it alone.
+		out, err := s.credentials(second, s.login(idp, "alice"))
+		require.NoError(t, err)
+		require.Equal(t, first, out.IdentityID)
+		_, err = s.credentials(second, s.login(idp, "mallory"))
+		refused(t, err, identity.NotAuthorized, "forbidden")
+		_, err = s.credentials(second, nil)
+		refused(t, err, identity.NotAuthorized, "forbidden")
+	}
+}
+
+// TestOlderGuest wants a user to survive a guest, however old.
+func TestOlderGuest(t *testing.T) {
 	s := newShop(t, nil)
-	first := s.mustID(s.login(google, "alice"))
+	guest := s.mustID(nil)
+	s.session(guest, nil)
 	s.clock.at = s.clock.at.Add(time.Minute)
-	second := s.mustID(s.login(idp, "alice"))
-	require.NotEqual(t, first, second)
-	require.Equal(t, first, s.mustID(both(s.login(idp, "alice"), s.login(google, "alice"))), "who was authenticated first survives")
-	require.Equal(t, first, s.mustID(s.login(idp, "alice")))
-	gone, err := s.DescribeIdentity(s.ctx, &identity.DescribeIdentityInput{IdentityID: second})
+	user := s.mustID(s.login(google, "alice"))
+	require.Equal(t, user, s.session(guest, s.login(google, "alice")).IdentityID)
+	// A guest who logs in before they ask for credentials is not forgotten.
+	unused := s.mustID(nil)
+	require.Equal(t, unused, s.session(unused, s.login(google, "bob")).IdentityID)
+	s.clock.at = s.clock.at.Add(25 * time.Hour)
+	_, err := s.store.Sweep(s.ctx, s.clock.at)
 	require.NoError(t, err)
-	require.True(t, gone.Disabled)
-	require.Equal(t, first, gone.MergedInto)
-	require.Empty(t, gone.Links)
-	// The old id leads to the survivor, with a login of it alone.
-	out, err := s.credentials(second, s.login(idp, "alice"))
-	require.NoError(t, err)
-	require.Equal(t, first, out.IdentityID)
-	_, err = s.credentials(second, s.login(idp, "mallory"))
-	refused(t, err, identity.NotAuthorized, "forbidden")
-	_, err = s.credentials(second, nil)
-	refused(t, err, identity.NotAuthorized, "forbidden")
+	require.Equal(t, unused, s.mustID(s.login(google, "bob")))
 }
 
 // TestGetIDRefusesTwoUsersOfOneProvider wants a conflict, and nothing changed.
@@ -131,6 +152,11 @@ func TestNoLinking(t *testing.T) {
 	refused(t, err, identity.ResourceConflict, "no further logins")
 	_, err = s.credentials(id, both(s.login(google, "alice"), s.login(directory, "alice")))
 	refused(t, err, identity.ResourceConflict, "no further logins")
+	carol := s.mustID(s.login(google, "carol"))
+	s.mustID(s.login(idp, "carol"))
+	_, err = s.getID(both(s.login(google, "carol"), s.login(idp, "carol")))
+	refused(t, err, identity.ResourceConflict, "no further logins")
+	require.Equal(t, carol, s.mustID(s.login(google, "carol")))
 	guest := s.mustID(nil)
 	require.Equal(t, guest, s.session(guest, s.login(google, "bob")).IdentityID, "a guest's first login is no further one")
 }

@@ -207,6 +207,15 @@ type checked struct {
 	shop *shop
 }
 
+// Verify says that a second factor was used if the token has the claim mfa.
+func (c *checked) Verify(ctx context.Context, token string, clients []string) (*identity.Login, error) {
+	l, err := c.Verifier.Verify(ctx, token, clients)
+	if err == nil {
+		l.MFA, _ = l.Claims.Bool("mfa")
+	}
+	return l, err
+}
+
 func (c *checked) Check(_ context.Context, l *identity.Login) error {
 	if c.shop.revoked[l.Subject] {
 		return identity.Errorf(identity.NotAuthorized, "Token is inactive")
@@ -223,6 +232,8 @@ func (corporate) Verify(_ context.Context, token string, _ []string) (*identity.
 		return nil, identity.Errorf(identity.NotAuthorized, "Invalid SAML response.")
 	}
 	l.Subject, _ = l.Claims.String("NameID")
+	l.MFA, _ = l.Claims.Bool("mfa")
+	l.AuthTime = noon
 	l.Keys = []identity.ContextKey{{Name: "saml:sub", Values: []string{l.Subject}}, {Name: "saml:sub_type", Values: []string{"persistent"}}}
 	l.TrustKeys = []identity.ContextKey{{Name: "saml:aud", Values: []string{l.Audience}}}
 	return l, nil

@@ -297,6 +297,9 @@ func TestAssumeRoleWithSAML(t *testing.T) {
 			refused(t, err, c.code, "")
 		})
 	}
+	short, err := s.AssumeRoleWithSAML(s.ctx, &identity.AssumeRoleWithSAMLInput{RoleARN: samlRole, PrincipalARN: samlARN, Assertion: assertion(t, claims{"SessionDuration": "900"})})
+	require.NoError(t, err)
+	require.Equal(t, noon.Add(15*time.Minute), short.Credentials.Expires)
 	for name, c := range map[string]struct {
 		in   identity.AssumeRoleWithSAMLInput
 		code identity.Code

@@ -57,6 +57,12 @@ func TestThreatUnlinkOthers(t *testing.T) {
 	}
 	require.Equal(t, mallory, s.mustID(s.login(google, "mallory")))
 	require.NoError(t, s.unlink(id, alice, google, idp))
+	// A token of the pool proves the identity, and is no login to remove.
+	out, err := s.developerLogin(func(x *identity.GetOpenIDTokenForDeveloperIdentityInput) { x.IdentityID = mallory })
+	require.NoError(t, err)
+	refused(t, s.unlink(mallory, own(out.Token), pool), identity.NotAuthorized, "")
+	refused(t, s.unlink(mallory, own(out.Token), developer), identity.NotAuthorized, "")
+	require.NoError(t, s.unlink(mallory, both(own(out.Token), s.login(google, "mallory")), google))
 }
 
 // TestThreatMergeTheft wants the victim's identity to survive, whatever logins
