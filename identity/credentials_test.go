@@ -225,6 +225,31 @@ func TestThreatGuestAsUser(t *testing.T) {
 	s.session(guest, nil)
 }
 
+// TestWarningOfGuests wants a warning of the one role that guests could take.
+func TestWarningOfGuests(t *testing.T) {
+	for _, c := range []struct {
+		change func(*shop)
+		want   bool
+	}{
+		{nil, false},
+		{func(s *shop) { s.account.Roles[salesRole].Trust = s.account.Roles[guestRole].Trust }, true},
+		{func(s *shop) {
+			s.account.Roles[salesRole].Trust = s.account.Roles[guestRole].Trust
+			s.pool.ClassicFlow = false
+		}, false},
+	} {
+		var log strings.Builder
+		newShop(t, func(s *shop) {
+			s.options.Log = slog.New(slog.NewTextHandler(&log, nil))
+			if c.change != nil {
+				c.change(s)
+			}
+		})
+		require.Equal(t, c.want, strings.Contains(log.String(), "role="+salesRole), log.String())
+		require.NotContains(t, log.String(), userRole)
+	}
+}
+
 func TestRolesOfLogins(t *testing.T) {
 	s := newShop(t, nil)
 	role := func(provider string, more claims) (string, error) {

@@ -73,6 +73,9 @@ func New(ctx context.Context, o Options) (*Pools, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, id := range sortedKeys(o.Account.Pools) {
+		p.warnOfGuests(ctx, o.Account.Pools[id])
+	}
 	p.signing = signing[0]
 	p.keys = oidc.NewKeySet(p.signing.Public())
 	return p, nil

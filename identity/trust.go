@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rowan-authz/rowan/conditions"
@@ -62,6 +63,36 @@ func (p *Pools) trust(ctx context.Context, a *assumption, now time.Time) (refuse
 		}
 	}
 	return "", nil
+}
+
+// warnOfGuests tells the log of roles for users whose trust policies let guests
+// in: in the basic flow it is the client who chooses the role. Source:
+// identity-protocol §6.2, "Guest credentials for an authenticated role".
+func (p *Pools) warnOfGuests(ctx context.Context, pool *PoolConfig) {
+	if pool.Unauthenticated == "" || !pool.ClassicFlow {
+		return
+	}
+	roles := []string{pool.Authenticated}
+	for i := range pool.Providers {
+		for _, r := range pool.Providers[i].Roles.Rules {
+			roles = append(roles, r.Role)
+		}
+	}
+	slices.Sort(roles)
+	region, _, _ := strings.Cut(pool.ID, ":")
+	guest := &Session{IdentityID: region + ":" + unborn, PoolID: pool.ID, AMR: []string{guestAMR}}
+	for _, arn := range slices.Compact(roles) {
+		role := p.options.Account.Roles[arn]
+		if role == nil || arn == pool.Unauthenticated {
+			continue
+		}
+		refused, err := p.trust(ctx, &assumption{
+			role: role, principal: poolPrincipal, federated: poolPrincipal, action: actionWebIdentity, keys: poolKeys(guest), sessionName: poolSessionName,
+		}, p.now())
+		if err == nil && refused == "" {
+			p.options.Log.WarnContext(ctx, "guests can assume a role for users by the basic flow: its trust policy does not ask for amr authenticated", "pool", pool.ID, "role", arn)
+		}
+	}
 }
 
 // trustRequest makes the question whether a may do action, and who answers it.
