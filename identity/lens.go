@@ -107,7 +107,7 @@ func (p *Pools) lens(ctx context.Context, poolID string, logins map[string]strin
 		return nil, err
 	}
 	now := p.now()
-	proofs, err := p.prove(ctx, pool, logins)
+	proofs, err := p.verifyLogins(ctx, pool, logins)
 	if err != nil {
 		return nil, err
 	}

@@ -25,6 +25,17 @@ type Checker interface {
 	Check(ctx context.Context, login *Login) error
 }
 
+// Spender is a Verifier whose tokens are not to be used again and again, by
+// whoever has got hold of one: a SAML provider.
+type Spender interface {
+	// Spend ties the token of a login to where it is used first: an identity
+	// pool, by its id, where it stays good until it ends, as the enhanced flow
+	// sends it twice; or STS, the empty string, where it is good once. What was
+	// used elsewhere, or before at STS, is refused with NotAuthorized, "Token is
+	// inactive".
+	Spend(ctx context.Context, login *Login, pool string) error
+}
+
 // Login is a proven login. It is immutable.
 type Login struct {
 	// Provider is the key of the login, such as accounts.google.com.
@@ -45,8 +56,9 @@ type Login struct {
 	// not say; MFA reports whether a second factor was used.
 	AuthTime time.Time
 	MFA      bool
-	// Expires is when the token ends.
-	Expires time.Time
+	// Expires is when the token ends, and SessionExpires when the provider's own
+	// session does, zero if the token does not say.
+	Expires, SessionExpires time.Time
 	// ID is the token's own identifier (jti, the ID of a SAML assertion),
 	// empty if it has none.
 	ID string

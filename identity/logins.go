@@ -25,9 +25,30 @@ type proof struct {
 // name is what the session's amr, and the records, call the login's provider.
 func (f *proof) name() string { return f.login.Provider }
 
-// prove verifies all logins of a call; one bad token fails it. They come back
-// in the order of their keys. Source: identity-protocol §1.5.
+// prove verifies all logins of a call that will do something, and ties those
+// that can be spent to the pool.
 func (p *Pools) prove(ctx context.Context, pool *PoolConfig, logins map[string]string) ([]proof, error) {
+	proofs, err := p.verifyLogins(ctx, pool, logins)
+	if err != nil {
+		return nil, err
+	}
+	for i := range proofs {
+		f := &proofs[i]
+		if f.provider == nil {
+			continue
+		}
+		if s, ok := p.options.Verifiers[f.provider.Name].(Spender); ok {
+			if err := s.Spend(ctx, f.login, pool.ID); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return proofs, nil
+}
+
+// verifyLogins verifies all logins of a call; one bad token fails it. They come
+// back in the order of their keys. Source: identity-protocol §1.5.
+func (p *Pools) verifyLogins(ctx context.Context, pool *PoolConfig, logins map[string]string) ([]proof, error) {
 	keys := sortedKeys(logins)
 	out := make([]proof, len(keys))
 	for i, key := range keys { // the cheap refusals first

@@ -66,7 +66,8 @@ func (p *Pools) assumeWithSAML(ctx context.Context, in *AssumeRoleWithSAMLInput)
 	if p.options.Account.SAML[in.PrincipalARN] == nil {
 		return nil, Errorf(STSInvalidIdentityToken, "No SAML provider %s in the account.", shown(in.PrincipalARN))
 	}
-	login, err := p.options.Verifiers[in.PrincipalARN].Verify(ctx, in.Assertion, nil)
+	verifier := p.options.Verifiers[in.PrincipalARN]
+	login, err := verifier.Verify(ctx, in.Assertion, nil)
 	if err != nil {
 		return nil, stsRefusal(err)
 	}
@@ -79,8 +80,14 @@ func (p *Pools) assumeWithSAML(ctx context.Context, in *AssumeRoleWithSAMLInput)
 		return nil, Errorf(STSInvalidIdentityToken, "The assertion is not valid: %s.", err)
 	}
 	x.principal = in.PrincipalARN
+	if s, ok := verifier.(Spender); ok {
+		x.spend = func() error { return s.Spend(ctx, login, "") }
+	}
 	if asserted > 0 && asserted < seconds {
 		seconds = asserted
+	}
+	if end := login.SessionExpires; !end.IsZero() { // SessionNotOnOrAfter
+		seconds = min(seconds, int64(end.Sub(now)/time.Second))
 	}
 	role, err := p.assume(ctx, in.RoleARN, x, &limits{seconds, in.Policy, in.PolicyARNs}, now)
 	if err != nil {
