@@ -156,7 +156,7 @@ func (d *Directory) AdminRespondToAuthChallenge(ctx context.Context, in *AdminRe
 	if err != nil {
 		return nil, err
 	}
-	out, err := d.respond(ctx, c, in.ChallengeName, in.Session, in.ChallengeResponses, true)
+	out, err := d.respond(viaServer(ctx), c, in.ChallengeName, in.Session, in.ChallengeResponses, true)
 	return (*AdminRespondToAuthChallengeOutput)(out), err
 }
 

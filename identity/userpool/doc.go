@@ -33,7 +33,9 @@
 // are counted one after another. A client that hides which users exist gets the
 // same answers, counters included, for names that nobody has. Differs from
 // Cognito: an address from which a user signed in before has a counter of its
-// own, so that nobody elsewhere can lock the user out.
+// own, so that nobody elsewhere can lock the user out. The address is that of
+// identity.ClientFrom: behind a proxy it must be the user's, or not be set, as
+// wrong guesses are counted by address too.
 //
 // # Differences from Cognito
 //

@@ -195,7 +195,8 @@ var (
 	testIssue = func(id string) string { return "https://login.example.com/" + id }
 )
 
-func newFixture(t require.TestingT) *fixture {
+// newFixture makes a directory of the pools named, or of all.
+func newFixture(t require.TestingT, pools ...string) *fixture {
 	store := identity.NewMemory()
 	require.Len(t, signingKeys(), 2*len(testConfigs()))
 	require.NoError(t, store.Update(context.Background(), func(tx identity.Tx) error {
@@ -213,7 +214,8 @@ func newFixture(t require.TestingT) *fixture {
 		Now:     f.clock.now, Random: rand.Reader, Log: slog.New(slog.DiscardHandler), HashParams: &weakHash,
 	}
 	var err error
-	f.Directory, err = New(context.Background(), testConfigs(), f.options)
+	configs := slices.DeleteFunc(testConfigs(), func(c Config) bool { return len(pools) > 0 && !slices.Contains(pools, c.ID) })
+	f.Directory, err = New(context.Background(), configs, f.options)
 	require.NoError(t, err)
 	return f
 }

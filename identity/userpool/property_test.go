@@ -27,7 +27,7 @@ func TestOperationsKeepInvariants(t *testing.T) {
 	people := []string{"jane", "joe", "ann"}
 	addresses := []string{"jane@example.com", "joe@example.com"}
 	rapid.Check(t, func(t *rapid.T) {
-		f := newFixture(t)
+		f := newFixture(t, aliasPool)
 		var all []*held
 		passwords, second := map[string]string{}, map[string]Sensitive{}
 		end := func(user string) {
@@ -143,7 +143,7 @@ func (f *fixture) checkNames() {
 // tokens.
 func TestNoTokensBeforeAllFactors(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		f := newFixture(t)
+		f := newFixture(t, strictPool)
 		_, err := f.AdminCreateUser(ctx, &AdminCreateUserInput{UserPoolID: strictPool, Username: "jane", TemporaryPassword: password, MessageAction: "SUPPRESS"})
 		require.NoError(t, err)
 		out, err := f.signIn(strict, "jane", password)

@@ -588,6 +588,28 @@ func TestThreatLockoutAsDenialOfService(t *testing.T) {
 	f.refused(err, identity.NotAuthorized, "Password attempts exceeded")
 }
 
+// A server that signs many users in has one address, which is none of theirs.
+func TestThreatLockoutOfAServer(t *testing.T) {
+	f := newFixture(t, plainPool)
+	f.user(plainPool, "jane")
+	server := from("192.0.2.200")
+	admin := func(name string, secret Sensitive) error {
+		_, err := f.AdminInitiateAuth(server, &AdminInitiateAuthInput{
+			UserPoolID: plainPool, ClientID: web, AuthFlow: flowAdmin,
+			AuthParameters: map[string]Sensitive{"USERNAME": Sensitive(name), "PASSWORD": secret},
+		})
+		return err
+	}
+	for i := range perHourMisses + 1 {
+		f.refused(admin(fmt.Sprint("user", i), otherSecret), identity.NotAuthorized, "Incorrect username or password.")
+	}
+	require.NoError(t, admin("jane", password))
+	for range freeMisses {
+		f.refused(admin("jane", otherSecret), identity.NotAuthorized)
+	}
+	f.refused(admin("jane", password), identity.NotAuthorized, "Password attempts exceeded")
+}
+
 func TestThreatSignUpFlood(t *testing.T) {
 	f := newFixture(t)
 	here := from("2001:db8::1")

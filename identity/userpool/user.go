@@ -186,6 +186,9 @@ func (p *pool) save(tx identity.Tx, old, u *user, force bool) error {
 
 func (p *pool) record(u *user) (identity.Record, error) {
 	value, err := json.Marshal(u)
+	if len(value) > identity.MaxRecord {
+		return identity.Record{}, invalid("The attributes of the user are too long together.")
+	}
 	return identity.Record{Kind: kindUser, Key: p.key(u.Sub), Group: p.ID, Value: value}, err
 }
 

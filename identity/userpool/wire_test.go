@@ -67,6 +67,24 @@ func TestInputsAreBounded(t *testing.T) {
 	f.refused(err, identity.NotAuthorized)
 }
 
+func TestUsersAreBounded(t *testing.T) {
+	f := newFixture(t)
+	config := testConfigs()[0]
+	config.Attributes = nil
+	var long []Attribute
+	for i := range 60 {
+		name := fmt.Sprint("custom:a", i)
+		config.Attributes = append(config.Attributes, AttributeConfig{Name: name, Mutable: true})
+		long = append(long, Attribute{name, strings.Repeat("𝒿", maxAttributeValue)})
+	}
+	d, err := New(ctx, []Config{config}, f.options)
+	require.NoError(t, err)
+	_, err = d.SignUp(ctx, &SignUpInput{ClientID: web, Username: "jane", Password: password, UserAttributes: long})
+	f.refused(err, identity.InvalidParameter)
+	_, err = d.SignUp(ctx, &SignUpInput{ClientID: web, Username: "jane", Password: password, UserAttributes: long[:20]})
+	require.NoError(t, err)
+}
+
 // broken is a store that fails when it should make a transaction durable.
 type broken struct{ identity.Store }
 
