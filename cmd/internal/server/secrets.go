@@ -1,0 +1,133 @@
+package server
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/rowan-authz/rowan/identity"
+)
+
+// Secrets are what a deployment must know and a bundle must not hold.
+type Secrets struct {
+	// AccessKeys are the administrators' secret access keys by access key id,
+	// Clients those of app clients by client id.
+	AccessKeys, Clients map[string]identity.Secret
+	// Facebook is nil without logins of Facebook.
+	Facebook *Facebook
+	// SMTPPassword is that of the mail server's user.
+	SMTPPassword identity.Secret
+}
+
+// Facebook is the application that Facebook's tokens are for, and where they
+// are inspected: at Facebook https://graph.facebook.com/debug_token.
+type Facebook struct {
+	AppID     string
+	AppSecret identity.Secret
+	Endpoint  string
+}
+
+// maxSecrets bounds a secrets file.
+const maxSecrets = 1 << 20
+
+// secretsFile is the file as people write it, in YAML or JSON.
+type secretsFile struct {
+	AccessKeys map[string]string `yaml:"accessKeys"`
+	Clients    map[string]string `yaml:"clients"`
+	Facebook   *struct {
+		AppID     string `yaml:"appId"`
+		AppSecret string `yaml:"appSecret"`
+		Endpoint  string `yaml:"endpoint"`
+	} `yaml:"facebook"`
+	SMTP struct {
+		Password string `yaml:"password"`
+	} `yaml:"smtp"`
+}
+
+// ParseSecrets reads a secrets file:
+//
+//	accessKeys: {AKIA…: SECRET}
+//	clients: {CLIENTID: SECRET}
+//	facebook: {appId: ID, appSecret: SECRET, endpoint: URL}
+//	smtp: {password: SECRET}
+//
+// It refuses unknown members. No error shows a secret.
+func ParseSecrets(src []byte) (*Secrets, error) {
+	if len(src) > maxSecrets {
+		return nil, fmt.Errorf("secrets file of more than %d bytes", maxSecrets)
+	}
+	var f secretsFile
+	decoder := yaml.NewDecoder(bytes.NewReader(src))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&f); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("secrets file%s: not the members that it may have", line(err))
+	}
+	out := &Secrets{SMTPPassword: identity.NewSecret([]byte(f.SMTP.Password))}
+	var err error
+	if out.AccessKeys, err = newSecrets("accessKeys", f.AccessKeys); err != nil {
+		return nil, err
+	}
+	if out.Clients, err = newSecrets("clients", f.Clients); err != nil {
+		return nil, err
+	}
+	if f.Facebook != nil {
+		out.Facebook = &Facebook{AppID: f.Facebook.AppID, AppSecret: identity.NewSecret([]byte(f.Facebook.AppSecret)), Endpoint: f.Facebook.Endpoint}
+	}
+	return out, nil
+}
+
+// line says where a YAML error is and drops the rest, which quotes the text.
+func line(err error) string {
+	var wrong *yaml.TypeError
+	text := err.Error()
+	if errors.As(err, &wrong) && len(wrong.Errors) > 0 {
+		text = wrong.Errors[0]
+	}
+	if _, after, ok := strings.Cut(text, "line "); ok {
+		if n, _, ok := strings.Cut(after, ":"); ok && strings.Trim(n, "0123456789") == "" {
+			return " line " + n
+		}
+	}
+	return ""
+}
+
+func newSecrets(name string, texts map[string]string) (map[string]identity.Secret, error) {
+	out := make(map[string]identity.Secret, len(texts))
+	for _, id := range slices.Sorted(maps.Keys(texts)) {
+		if texts[id] == "" {
+			return nil, fmt.Errorf("secrets file: %s of %.130q is empty", name, id)
+		}
+		out[id] = identity.NewSecret([]byte(texts[id]))
+	}
+	return out, nil
+}
+
+// EnvironmentPrefix begins the variables that hold secret access keys: the
+// access key id follows.
+const EnvironmentPrefix = "ROWAN_SECRET_"
+
+// AddEnvironment adds the secret access keys of the account's administrators
+// that the environment has. A key that is in the file too must be the same.
+func (s *Secrets) AddEnvironment(getenv func(string) string, account *identity.Account) error {
+	if s.AccessKeys == nil {
+		s.AccessKeys = make(map[string]identity.Secret)
+	}
+	for _, id := range slices.Sorted(maps.Keys(account.Administrators)) {
+		text := getenv(EnvironmentPrefix + id)
+		if text == "" {
+			continue
+		}
+		secret := identity.NewSecret([]byte(text))
+		if old, ok := s.AccessKeys[id]; ok && !old.Equal(secret) {
+			return fmt.Errorf("the access key %s has one secret in the environment and another in the file", id)
+		}
+		s.AccessKeys[id] = secret
+	}
+	return nil
+}

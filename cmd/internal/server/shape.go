@@ -1,0 +1,94 @@
+package server
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+// shape is what names a request's members may have. encoding/json takes a
+// member whatever the case of its name, so that two programs may read one
+// request differently; the wire's names are exact. Source: identity-protocol
+// §6.1, "Duplicate or case-variant members".
+type shape struct {
+	// members are those of an object by name, nil for any other value; folded
+	// has their names in lower case.
+	members map[string]*shape
+	folded  map[string]string
+	// element is the shape of what a list or a map holds.
+	element *shape
+}
+
+var unmarshaler = reflect.TypeFor[json.Unmarshaler]()
+
+// shapeOf returns the shape of values that decode into t, nil if any will do.
+func shapeOf(t reflect.Type) *shape {
+	if t.Implements(unmarshaler) || reflect.PointerTo(t).Implements(unmarshaler) {
+		return nil
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return shapeOf(t.Elem())
+	case reflect.Slice, reflect.Array, reflect.Map:
+		if e := shapeOf(t.Elem()); e != nil {
+			return &shape{element: e}
+		}
+		return nil
+	case reflect.Struct:
+		return structShape(t)
+	default:
+		return nil
+	}
+}
+
+func structShape(t reflect.Type) *shape {
+	s := &shape{members: make(map[string]*shape), folded: make(map[string]string)}
+	for _, f := range reflect.VisibleFields(t) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if !f.IsExported() || f.Anonymous || name == "-" {
+			continue
+		}
+		if name == "" {
+			name = f.Name
+		}
+		s.members[name] = shapeOf(f.Type)
+		s.folded[strings.ToLower(name)] = name
+	}
+	return s
+}
+
+// check refuses a member whose name is that of another but for case; path is
+// where v stands. Members that nobody knows are newer than we are and pass.
+func (s *shape) check(v any, path string) error {
+	if s == nil {
+		return nil
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		for name, value := range v { // any fault will do: the request is refused for it
+			if err := s.member(name, value, path); err != nil {
+				return err
+			}
+		}
+	case []any:
+		for i, e := range v {
+			if err := s.element.check(e, path+"["+strconv.Itoa(i)+"]"); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *shape) member(name string, value any, path string) error {
+	if s.members == nil {
+		return s.element.check(value, path+".*")
+	}
+	m, ok := s.members[name]
+	if exact, close := s.folded[strings.ToLower(name)]; !ok && close {
+		return fmt.Errorf("the member of %s is named %q, in exactly these letters", path, exact)
+	}
+	return m.check(value, path+"."+name)
+}
