@@ -290,6 +290,16 @@ func TestUnlinkDeveloperIdentity(t *testing.T) {
 	fresh, err := s.developerLogin(nil)
 	require.NoError(t, err)
 	require.NotEqual(t, out.IdentityID, fresh.IdentityID)
+
+	// Another user of the same identity keeps it; the token of who left is dead.
+	_, err = s.developerLogin(func(x *identity.GetOpenIDTokenForDeveloperIdentityInput) {
+		x.IdentityID, x.Logins = fresh.IdentityID, map[string]string{developer: "u2"}
+	})
+	require.NoError(t, err)
+	s.session(fresh.IdentityID, own(fresh.Token))
+	require.NoError(t, unlink(fresh.IdentityID, "u1"))
+	_, err = s.credentials(fresh.IdentityID, own(fresh.Token))
+	refused(t, err, identity.NotAuthorized, "Token is inactive")
 }
 
 // TestThreatTokenReplay wants a developer's token good for one exchange where
