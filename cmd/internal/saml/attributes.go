@@ -2,7 +2,6 @@ package saml
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/beevik/etree"
 
@@ -10,20 +9,12 @@ import (
 	"github.com/rowan-authz/rowan/identity/oidc"
 )
 
-// Bounds of attributes.
-const (
-	maxNames      = 200
-	maxValues     = 1000
-	maxAttribute  = 1024     // bytes of a name
-	maxValueBytes = 16 << 10 // of all values together
-)
-
 // readAttributes reads the attributes that are texts. One with another value
 // among its values is left out as a whole: half of a list may mean the
 // contrary. Providers send lists as values of one attribute and as several
-// attributes of one name; they are the same.
+// attributes of one name; they are the same. How many there can be follows from
+// the bounds of a response.
 func (a *assertion) readAttributes(statements []*etree.Element) error {
-	count, size := 0, 0
 	odd := map[string]bool{}
 	for _, statement := range statements {
 		parts, err := children(statement, nsAssertion, "Attribute")
@@ -32,8 +23,8 @@ func (a *assertion) readAttributes(statements []*etree.Element) error {
 		}
 		for _, e := range parts["Attribute"] {
 			name := attribute(e, "Name")
-			if name == "" || len(name) > maxAttribute {
-				return fmt.Errorf("an attribute's name has 1 to %d bytes", maxAttribute)
+			if name == "" {
+				return errors.New("an attribute without a name")
 			}
 			values, err := children(e, nsAssertion, "AttributeValue")
 			if err != nil {
@@ -43,11 +34,6 @@ func (a *assertion) readAttributes(statements []*etree.Element) error {
 				value, err := text(v)
 				odd[name] = odd[name] || err != nil || null(v)
 				a.attributes[name] = append(a.attributes[name], value)
-				count++
-				size += len(value)
-			}
-			if len(a.attributes) > maxNames || count > maxValues || size > maxValueBytes {
-				return errors.New("too many attributes or values")
 			}
 		}
 	}

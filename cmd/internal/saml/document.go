@@ -85,8 +85,7 @@ func plain(src []byte) error {
 }
 
 // bounded refuses what is too large or deep, and what is no well-formed XML
-// though the parser lets it pass: an attribute that stands twice, text beside
-// the root.
+// though the parser lets it pass.
 func bounded(src []byte) error {
 	d := xml.NewDecoder(bytes.NewReader(src))
 	depth, elements := 0, 0
@@ -106,12 +105,8 @@ func bounded(src []byte) error {
 			if elements++; elements > maxElements || depth > maxDepth || len(x.Attr) > maxAttributes {
 				return fmt.Errorf("more than %d elements, depth %d or %d attributes", maxElements, maxDepth, maxAttributes)
 			}
-			for i, a := range x.Attr {
-				for _, b := range x.Attr[:i] {
-					if a.Name == b.Name {
-						return fmt.Errorf("attribute %s stands twice", a.Name.Local)
-					}
-				}
+			if err := proper(&x); err != nil {
+				return err
 			}
 		case xml.EndElement:
 			depth--
@@ -121,6 +116,25 @@ func bounded(src []byte) error {
 			}
 		}
 	}
+}
+
+// proper refuses names that are none in XML with namespaces, an attribute that
+// stands twice, and another meaning for a prefix that has a fixed one.
+func proper(e *xml.StartElement) error {
+	if strings.Contains(e.Name.Local, ":") {
+		return fmt.Errorf("invalid XML: element %s", shown(e.Name.Local))
+	}
+	for i, a := range e.Attr {
+		if strings.Contains(a.Name.Local, ":") || a.Name.Space == "xmlns" && strings.HasPrefix(a.Name.Local, "xml") {
+			return fmt.Errorf("invalid XML: attribute %s", shown(a.Name.Local))
+		}
+		for _, b := range e.Attr[:i] {
+			if a.Name == b.Name {
+				return fmt.Errorf("attribute %s stands twice", shown(a.Name.Local))
+			}
+		}
+	}
+	return nil
 }
 
 // is reports whether e is the element with a name.

@@ -183,8 +183,8 @@ func checkTransforms(list []*etree.Element) error {
 	if err := algorithm(steps[:1], "Transform", enveloped); err != nil {
 		return err
 	}
-	if attribute(steps[1], "Algorithm") != exclusiveC14 {
-		return fmt.Errorf("Transform %s is not supported", shown(attribute(steps[1], "Algorithm")))
+	if a := attribute(steps[1], "Algorithm"); a != exclusiveC14 {
+		return fmt.Errorf("second Transform %s is not supported", shown(a))
 	}
 	parts, err = children(steps[1], exclusiveC14, "InclusiveNamespaces")
 	if err != nil {

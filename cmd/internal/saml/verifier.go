@@ -116,10 +116,10 @@ func (v *Verifier) contextKeys(a *assertion) (session, trust []identity.ContextK
 	session = []identity.ContextKey{
 		key("sub", a.subject), key("sub_type", "persistent"), key("namequalifier", v.nameQualifier()),
 	}
-	trust = []identity.ContextKey{
+	trust = slices.Concat([]identity.ContextKey{
 		key("aud", a.recipient), key("iss", v.metadata.entity), key("doc", v.account+"/"+v.name),
-	}
-	return session, append(trust, a.attributeKeys()...)
+	}, a.attributeKeys())
+	return session, trust
 }
 
 // nameQualifier tells providers apart for whoever sees only the subject. AWS
