@@ -15,6 +15,7 @@ import (
 	"github.com/alexedwards/argon2id"
 
 	"github.com/rowan-authz/rowan/bundle"
+	"github.com/rowan-authz/rowan/cmd/internal/saml"
 	"github.com/rowan-authz/rowan/identity"
 	"github.com/rowan-authz/rowan/identity/httpauth"
 	"github.com/rowan-authz/rowan/identity/oidc"
@@ -205,7 +206,7 @@ const (
 
 func (d *Deployment) newLoginVerifier(name string, kind identity.ProviderKind) (identity.Verifier, error) {
 	if kind == identity.SAML2Provider {
-		return nil, errors.New("SAML logins are not served")
+		return d.newSAMLVerifier(name)
 	}
 	if name == facebook {
 		return d.newFacebookVerifier()
@@ -224,6 +225,14 @@ func (d *Deployment) newLoginVerifier(name string, kind identity.ProviderKind) (
 		return identity.NewUserPoolVerifier(name, issuer.Issuer, keys, d.options.Now)
 	}
 	return identity.NewOIDCVerifier(issuer, keys, d.options.Now, foreignSkew)
+}
+
+func (d *Deployment) newSAMLVerifier(arn string) (identity.Verifier, error) {
+	p := d.Account.SAML[arn]
+	if p == nil {
+		return nil, errors.New("the bundle does not register it")
+	}
+	return saml.NewVerifier(p, saml.Options{Store: d.store, Now: d.options.Now})
 }
 
 func (d *Deployment) newFacebookVerifier() (identity.Verifier, error) {
