@@ -3,20 +3,10 @@ package saml_test
 import (
 	"context"
 	"crypto"
-	"crypto/rand"
 	"crypto/rsa"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
-	"encoding/xml"
-	"html"
 	"log"
-	"math/big"
-	"net/http"
-	"net/http/httptest"
-	"net/url"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -26,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rowan-authz/rowan/cmd/internal/saml"
+	"github.com/rowan-authz/rowan/cmd/internal/saml/samltest"
 	"github.com/rowan-authz/rowan/identity"
 )
 
@@ -35,7 +26,6 @@ const (
 	audience  = "urn:amazon:webservices"
 	recipient = "https://signin.aws.amazon.com/saml"
 	transient = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
-	permanent = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
 )
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -49,98 +39,23 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// provider is an identity provider: that of crewjam/saml, with a key.
-type provider struct {
-	*crewjam.IdentityProvider
-	// change alters assertions before they are signed.
-	change func(*crewjam.Assertion)
-}
+// provider is an identity provider that also signs what was tampered with.
+type provider struct{ *samltest.Provider }
 
 func newProvider() *provider {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		log.Fatal(err)
-	}
-	p := &provider{}
-	p.IdentityProvider = &crewjam.IdentityProvider{
-		Key: key, Certificate: newCertificate(key), SignatureMethod: dsig.RSASHA256SignatureMethod, Logger: log.Default(),
-		MetadataURL: address(entityID), SSOURL: address("https://idp.example.com/sso"),
-		ServiceProviderProvider: p, SessionProvider: p, AssertionMaker: p,
-	}
-	return p
-}
-
-func newCertificate(key crypto.Signer) *x509.Certificate {
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "idp"}, NotBefore: noon.AddDate(-1, 0, 0), NotAfter: noon.AddDate(1, 0, 0),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		log.Fatal(err)
-	}
-	c, err := x509.ParseCertificate(der)
-	if err != nil {
-		log.Fatal(err)
-	}
-	return c
-}
-
-func address(s string) url.URL {
-	u, err := url.Parse(s)
-	if err != nil {
-		log.Fatal(err)
-	}
-	return *u
-}
-
-func (p *provider) GetServiceProvider(*http.Request, string) (*crewjam.EntityDescriptor, error) {
-	return &crewjam.EntityDescriptor{EntityID: audience, SPSSODescriptors: []crewjam.SPSSODescriptor{{
-		AssertionConsumerServices: []crewjam.IndexedEndpoint{{Binding: crewjam.HTTPPostBinding, Location: recipient}},
-	}}}, nil
-}
-
-func (p *provider) GetSession(http.ResponseWriter, *http.Request, *crewjam.IdpAuthnRequest) *crewjam.Session {
-	return &crewjam.Session{
-		ID: "s1", Index: "s1", CreateTime: noon.Add(-time.Hour), ExpireTime: noon.Add(time.Hour), NameID: "u-4711", NameIDFormat: permanent,
-		CustomAttributes: []crewjam.Attribute{
-			attribute("https://aws.amazon.com/SAML/Attributes/RoleSessionName", "alice"),
-			attribute("groups", "staff", "night"),
-			attribute("urn:oid:1.3.6.1.4.1.5923.1.1.1.1", "member"),
-			attribute("urn:oid:0.9.2342.19200300.100.1.3", "alice@example.com"),
+	p, err := samltest.New(samltest.Options{
+		EntityID: entityID, Audience: audience, Recipient: recipient, NameID: "u-4711", LoggedIn: noon.Add(-time.Hour),
+		Attributes: []crewjam.Attribute{
+			samltest.Attribute("https://aws.amazon.com/SAML/Attributes/RoleSessionName", "alice"),
+			samltest.Attribute("groups", "staff", "night"),
+			samltest.Attribute("urn:oid:1.3.6.1.4.1.5923.1.1.1.1", "member"),
+			samltest.Attribute("urn:oid:0.9.2342.19200300.100.1.3", "alice@example.com"),
 		},
+	})
+	if err != nil {
+		log.Fatal(err)
 	}
-}
-
-func attribute(name string, values ...string) crewjam.Attribute {
-	a := crewjam.Attribute{Name: name}
-	for _, v := range values {
-		a.Values = append(a.Values, crewjam.AttributeValue{Type: "xs:string", Value: v})
-	}
-	return a
-}
-
-func (p *provider) MakeAssertion(r *crewjam.IdpAuthnRequest, s *crewjam.Session) error {
-	if err := (crewjam.DefaultAssertionMaker{}).MakeAssertion(r, s); err != nil {
-		return err
-	}
-	if p.change != nil {
-		p.change(r.Assertion)
-	}
-	return nil
-}
-
-// respond lets the provider answer, as it does when a user begins there, and
-// returns what its form posts.
-func (p *provider) respond(t testing.TB, change func(*crewjam.Assertion)) string {
-	t.Helper()
-	p.change = change
-	w := httptest.NewRecorder()
-	p.ServeIDPInitiated(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "https://idp.example.com/aws", nil), audience, "")
-	require.Equal(t, http.StatusOK, w.Code)
-	_, rest, ok := strings.Cut(w.Body.String(), `name="SAMLResponse" value="`)
-	require.True(t, ok)
-	value, _, _ := strings.Cut(rest, `"`)
-	return html.UnescapeString(value)
+	return &provider{p}
 }
 
 // document is a response to be tampered with.
@@ -189,13 +104,6 @@ func (p *provider) resign(t testing.TB, root *etree.Element, hash crypto.Hash, a
 	signature.SelectElement("SignatureValue").SetText(base64.StdEncoding.EncodeToString(value))
 }
 
-func (p *provider) metadata(t testing.TB) []byte {
-	t.Helper()
-	src, err := xml.Marshal(p.Metadata())
-	require.NoError(t, err)
-	return src
-}
-
 // service is our side: a verifier with a clock.
 type service struct {
 	*saml.Verifier
@@ -212,7 +120,7 @@ func newService(t testing.TB) *service {
 }
 
 func registered(t testing.TB) *identity.SAMLProvider {
-	return &identity.SAMLProvider{ARN: arn, Metadata: ours.metadata(t), Audience: audience, Recipients: []string{recipient}}
+	return &identity.SAMLProvider{ARN: arn, Metadata: ours.Descriptor(t), Audience: audience, Recipients: []string{recipient}}
 }
 
 func (s *service) accepts(t testing.TB, token string) *identity.Login {

@@ -89,7 +89,7 @@ func TestThreatSignatureWrapping(t *testing.T) {
 	for name, wrap := range wrappings {
 		t.Run(name, func(t *testing.T) {
 			s := newService(t)
-			root := document(t, ours.respond(t, nil))
+			root := document(t, ours.Respond(t, nil))
 			s.accepts(t, encode(t, root))
 			wrap(root)
 			s.refuses(t, encode(t, root), "")
@@ -139,7 +139,7 @@ func TestThreatSignatureWrappingInOtherNames(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newService(t)
-			root := document(t, ours.respond(t, nil))
+			root := document(t, ours.Respond(t, nil))
 			c.alter(root)
 			s.refuses(t, encode(t, root), c.why)
 		})
@@ -164,7 +164,7 @@ func TestThreatDuplicateID(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newService(t)
-			root := document(t, ours.respond(t, nil))
+			root := document(t, ours.Respond(t, nil))
 			root.RemoveChild(root.SelectElement("Signature"))
 			alter(root)
 			s.refuses(t, encode(t, root), "ID")
@@ -176,7 +176,7 @@ func TestThreatDuplicateID(t *testing.T) {
 // part as well as around it.
 func TestThreatNameIDSplitting(t *testing.T) {
 	s := newService(t)
-	src, err := base64.StdEncoding.DecodeString(ours.respond(t, nil))
+	src, err := base64.StdEncoding.DecodeString(ours.Respond(t, nil))
 	require.NoError(t, err)
 	s.accepts(t, base64.StdEncoding.EncodeToString(src))
 	for name, c := range map[string]struct{ old, text, why string }{
@@ -202,7 +202,7 @@ func TestThreatNameIDSplitting(t *testing.T) {
 
 func TestThreatSignatureRemoved(t *testing.T) {
 	s := newService(t)
-	root := document(t, ours.respond(t, nil))
+	root := document(t, ours.Respond(t, nil))
 	a := root.SelectElement("Assertion")
 	a.RemoveChild(a.SelectElement("Signature"))
 	s.refuses(t, encode(t, root), "not signed") // the response's signature is still there
@@ -212,7 +212,7 @@ func TestThreatSignatureRemoved(t *testing.T) {
 
 func TestThreatOnlyResponseSigned(t *testing.T) {
 	s := newService(t)
-	root := document(t, ours.respond(t, nil))
+	root := document(t, ours.Respond(t, nil))
 	a := root.SelectElement("Assertion")
 	moved := a.SelectElement("Signature")
 	root.RemoveChild(root.SelectElement("Signature"))
@@ -275,7 +275,7 @@ func TestThreatTransformAbuse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newService(t)
-			root := document(t, ours.respond(t, nil))
+			root := document(t, ours.Respond(t, nil))
 			ours.resign(t, root, crypto.SHA256, c.alter)
 			if c.why == "" {
 				s.accepts(t, encode(t, root))
@@ -288,7 +288,7 @@ func TestThreatTransformAbuse(t *testing.T) {
 
 func TestThreatWeakHash(t *testing.T) {
 	s := newService(t)
-	root := document(t, ours.respond(t, nil))
+	root := document(t, ours.Respond(t, nil))
 	ours.resign(t, root, crypto.SHA1, nil)
 	s.refuses(t, encode(t, root), "rsa-sha1")
 }
@@ -297,16 +297,16 @@ func TestThreatWeakHash(t *testing.T) {
 // because it came along, nor does it matter what stands there for our own.
 func TestThreatKeyInfo(t *testing.T) {
 	s := newService(t)
-	s.refuses(t, theirs.respond(t, nil), "signature does not verify")
+	s.refuses(t, theirs.Respond(t, nil), "signature does not verify")
 	certificate := func(p *provider) string { return base64.StdEncoding.EncodeToString(p.Certificate.Raw) }
 
-	foreign := document(t, theirs.respond(t, nil))
+	foreign := document(t, theirs.Respond(t, nil))
 	for _, e := range foreign.FindElements("//X509Certificate") {
 		e.SetText(certificate(ours))
 	}
 	s.refuses(t, encode(t, foreign), "signature does not verify")
 
-	own := document(t, ours.respond(t, nil))
+	own := document(t, ours.Respond(t, nil))
 	for _, e := range own.FindElements("//X509Certificate") {
 		e.SetText(certificate(theirs))
 	}
@@ -319,17 +319,17 @@ func TestThreatKeyInfo(t *testing.T) {
 
 func TestThreatWrongAudience(t *testing.T) {
 	s := newService(t)
-	s.refuses(t, ours.respond(t, func(a *crewjam.Assertion) {
+	s.refuses(t, ours.Respond(t, func(a *crewjam.Assertion) {
 		a.Conditions.AudienceRestrictions[0].Audience.Value = "https://wiki.example.com"
 	}), "audience")
-	s.refuses(t, ours.respond(t, func(a *crewjam.Assertion) {
+	s.refuses(t, ours.Respond(t, func(a *crewjam.Assertion) {
 		a.Subject.SubjectConfirmations[0].SubjectConfirmationData.Recipient = "https://wiki.example.com/acs"
 	}), "recipient")
 }
 
 func TestThreatWrongTime(t *testing.T) {
 	s := newService(t)
-	token := ours.respond(t, nil) // from 11:57:00 until 12:01:30, and three minutes on either side
+	token := ours.Respond(t, nil) // from 11:57:00 until 12:01:30, and three minutes on either side
 	for at, why := range map[time.Duration]string{
 		-3*time.Minute - time.Second:                 "not valid yet",
 		-3 * time.Minute:                             "",
@@ -364,7 +364,7 @@ func TestThreatReplay(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newService(t)
-			token := ours.respond(t, nil)
+			token := ours.Respond(t, nil)
 			for i, pool := range c.uses {
 				err := s.Spend(t.Context(), s.accepts(t, token), pool)
 				if c.last && i == len(c.uses)-1 {
@@ -373,7 +373,7 @@ func TestThreatReplay(t *testing.T) {
 					require.NoError(t, err)
 				}
 			}
-			require.NoError(t, s.Spend(t.Context(), s.accepts(t, ours.respond(t, nil)), ""), "another assertion")
+			require.NoError(t, s.Spend(t.Context(), s.accepts(t, ours.Respond(t, nil)), ""), "another assertion")
 		})
 	}
 }
@@ -384,7 +384,7 @@ func TestThreatReplayAfterSweep(t *testing.T) {
 	now := noon
 	v, err := saml.NewVerifier(registered(t), saml.Options{Store: store, Now: func() time.Time { return now }})
 	require.NoError(t, err)
-	login, err := v.Verify(t.Context(), ours.respond(t, nil), nil)
+	login, err := v.Verify(t.Context(), ours.Respond(t, nil), nil)
 	require.NoError(t, err)
 	require.NoError(t, v.Spend(t.Context(), login, ""))
 	n, err := store.Sweep(t.Context(), noon.Add(90*time.Second+3*time.Minute-time.Second))
@@ -400,7 +400,7 @@ func TestThreatReplayAfterSweep(t *testing.T) {
 func TestThreatReplayAtAnotherProvider(t *testing.T) {
 	store := identity.NewMemory()
 	clock := func() time.Time { return noon }
-	token := ours.respond(t, nil)
+	token := ours.Respond(t, nil)
 	for i, name := range []string{arn, arn + "2"} {
 		p := registered(t)
 		p.ARN = name
@@ -423,7 +423,7 @@ func TestSpendTakesNoOtherLogins(t *testing.T) {
 // signed. Source: CVE-2020-29509, CVE-2020-29510, CVE-2020-29511.
 func TestThreatRoundTripOfXML(t *testing.T) {
 	s := newService(t)
-	src, err := base64.StdEncoding.DecodeString(ours.respond(t, nil))
+	src, err := base64.StdEncoding.DecodeString(ours.Respond(t, nil))
 	require.NoError(t, err)
 	for _, odd := range []string{
 		`<x::y/>`, `<:x/>`, `<x: xmlns:x="urn:x"/>`, `<x xmlns:="urn:x"/>`, `<x ::attr="x"/>`, `<x :attr="x"/>`, `<x xmlns:xml="urn:x" xml:a=""/>`,
@@ -438,7 +438,7 @@ func TestThreatRoundTripOfXML(t *testing.T) {
 // a response, or into one of the eight wrapped ones, since the key that signs
 // is another in each process.
 func FuzzResponse(f *testing.F) {
-	token := ours.respond(f, nil)
+	token := ours.Respond(f, nil)
 	layouts := [][]byte{}
 	for _, name := range append([]string{""}, slices.Sorted(maps.Keys(wrappings))...) {
 		root := document(f, token)
@@ -474,7 +474,7 @@ func FuzzResponse(f *testing.F) {
 // FuzzRoundTrip holds that what is taken as XML is the same document after it
 // was written and read.
 func FuzzRoundTrip(f *testing.F) {
-	src, err := base64.StdEncoding.DecodeString(ours.respond(f, nil))
+	src, err := base64.StdEncoding.DecodeString(ours.Respond(f, nil))
 	require.NoError(f, err)
 	f.Add(src)
 	f.Add([]byte(`<a xmlns="urn:a" xmlns:b="urn:b"><b:c b:d="&lt;&#xD;">&#x9;x</b:c></a>`))
@@ -498,7 +498,7 @@ func FuzzRoundTrip(f *testing.F) {
 // FuzzMetadata holds that no metadata makes NewVerifier panic, and that none is
 // taken without a certificate.
 func FuzzMetadata(f *testing.F) {
-	f.Add(ours.metadata(f))
+	f.Add(ours.Descriptor(f))
 	f.Add([]byte(`<EntityDescriptor entityID="x"><IDPSSODescriptor/></EntityDescriptor>`))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		p := registered(t)

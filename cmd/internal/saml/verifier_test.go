@@ -19,13 +19,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rowan-authz/rowan/cmd/internal/saml"
+	"github.com/rowan-authz/rowan/cmd/internal/saml/samltest"
 	"github.com/rowan-authz/rowan/identity"
 	"github.com/rowan-authz/rowan/identity/oidc"
 )
 
 func TestVerifier(t *testing.T) {
 	s := newService(t)
-	login := s.accepts(t, ours.respond(t, nil))
+	login := s.accepts(t, ours.Respond(t, nil))
 	require.Equal(t, arn, login.Provider)
 	require.Equal(t, "u-4711", login.Subject)
 	require.Equal(t, entityID, login.Issuer)
@@ -59,7 +60,7 @@ func TestVerifier(t *testing.T) {
 // way that matters, is still taken: the refusals below are for what they say.
 func TestUntamperedIsTaken(t *testing.T) {
 	s := newService(t)
-	root := document(t, ours.respond(t, nil))
+	root := document(t, ours.Respond(t, nil))
 	s.accepts(t, encode(t, root))
 	for _, hash := range []crypto.Hash{crypto.SHA256, crypto.SHA384, crypto.SHA512} {
 		ours.resign(t, root, hash, func(*etree.Element) {})
@@ -93,7 +94,7 @@ func TestAssertions(t *testing.T) {
 	}{
 		"issuer":              {func(a *crewjam.Assertion) { a.Issuer.Value = "https://evil.example.com" }, "issuer"},
 		"issuer with space":   {func(a *crewjam.Assertion) { a.Issuer.Value += " " }, "issuer"},
-		"issuer of a person":  {func(a *crewjam.Assertion) { a.Issuer.Format = permanent }, "issuer"},
+		"issuer of a person":  {func(a *crewjam.Assertion) { a.Issuer.Format = samltest.Persistent }, "issuer"},
 		"no id":               {func(a *crewjam.Assertion) { a.ID = "" }, "proper ID"},
 		"odd id":              {func(a *crewjam.Assertion) { a.ID = "1" }, "proper ID"},
 		"transient name":      {func(a *crewjam.Assertion) { a.Subject.NameID.Format = transient }, "format"},
@@ -143,12 +144,12 @@ func TestAssertions(t *testing.T) {
 		"log-in in the future": {func(a *crewjam.Assertion) { a.AuthnStatements[0].AuthnInstant = noon.Add(4 * time.Minute) }, "not valid yet"},
 		"session ended":        {func(a *crewjam.Assertion) { a.AuthnStatements[0].SessionNotOnOrAfter = &noon }, "expired"},
 		"attribute, no name": {func(a *crewjam.Assertion) {
-			a.AttributeStatements[0].Attributes = []crewjam.Attribute{attribute("", "x")}
+			a.AttributeStatements[0].Attributes = []crewjam.Attribute{samltest.Attribute("", "x")}
 		}, "name"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newService(t)
-			token := ours.respond(t, c.change)
+			token := ours.Respond(t, c.change)
 			if c.why == "" {
 				s.accepts(t, token)
 				return
@@ -160,7 +161,7 @@ func TestAssertions(t *testing.T) {
 
 func TestExpiryHasItsErrors(t *testing.T) {
 	s := newService(t)
-	token := ours.respond(t, nil)
+	token := ours.Respond(t, nil)
 	s.now = noon.Add(90*time.Second + 3*time.Minute - time.Second)
 	s.accepts(t, token)
 	s.now = s.now.Add(time.Second)
@@ -171,7 +172,7 @@ func TestExpiryHasItsErrors(t *testing.T) {
 
 func TestSessionEndOfTheProvider(t *testing.T) {
 	end := noon.Add(20 * time.Minute)
-	login := newService(t).accepts(t, ours.respond(t, func(a *crewjam.Assertion) { a.AuthnStatements[0].SessionNotOnOrAfter = &end }))
+	login := newService(t).accepts(t, ours.Respond(t, func(a *crewjam.Assertion) { a.AuthnStatements[0].SessionNotOnOrAfter = &end }))
 	require.Equal(t, end, login.SessionExpires)
 }
 
@@ -179,10 +180,10 @@ func TestSessionEndOfTheProvider(t *testing.T) {
 // whole.
 func TestAttributes(t *testing.T) {
 	s := newService(t)
-	root := document(t, ours.respond(t, func(a *crewjam.Assertion) {
+	root := document(t, ours.Respond(t, func(a *crewjam.Assertion) {
 		a.AttributeStatements[0].Attributes = []crewjam.Attribute{
-			attribute("roles", "a"), attribute("other", "x"), attribute("roles", "b"), attribute("none"),
-			attribute("null", "x"), attribute("target", "x"), attribute("half", "x", "y"), attribute("empty", ""),
+			samltest.Attribute("roles", "a"), samltest.Attribute("other", "x"), samltest.Attribute("roles", "b"), samltest.Attribute("none"),
+			samltest.Attribute("null", "x"), samltest.Attribute("target", "x"), samltest.Attribute("half", "x", "y"), samltest.Attribute("empty", ""),
 		}
 	}))
 	for _, e := range root.FindElements("//Attribute") {
@@ -223,7 +224,7 @@ func TestResponses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newService(t)
-			root := document(t, ours.respond(t, nil))
+			root := document(t, ours.Respond(t, nil))
 			c.alter(root)
 			if c.why == "" {
 				s.accepts(t, encode(t, root))
@@ -263,10 +264,12 @@ func TestNewVerifierRefuses(t *testing.T) {
 	curve, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	with := func(key crypto.Signer) []byte {
-		p := &provider{IdentityProvider: &crewjam.IdentityProvider{Certificate: newCertificate(key), MetadataURL: address(entityID), SSOURL: ours.SSOURL}}
-		return p.metadata(t)
+		c, err := samltest.NewCertificate(key, noon)
+		require.NoError(t, err)
+		p := samltest.Provider{IdentityProvider: &crewjam.IdentityProvider{Certificate: c, MetadataURL: ours.MetadataURL, SSOURL: ours.SSOURL}}
+		return p.Descriptor(t)
 	}
-	good := ours.metadata(t)
+	good := ours.Descriptor(t)
 	replace := func(old, text string) []byte {
 		require.Contains(t, string(good), old)
 		return bytes.Replace(good, []byte(old), []byte(text), 1)
@@ -314,14 +317,14 @@ func TestNewVerifierRefuses(t *testing.T) {
 // A provider that changes its key has two certificates for a while.
 func TestTwoCertificates(t *testing.T) {
 	p := registered(t)
-	both := string(theirs.metadata(t))
+	both := string(theirs.Descriptor(t))
 	key, _, ok := strings.Cut(strings.SplitAfterN(string(p.Metadata), "<KeyDescriptor", 2)[1], "</KeyDescriptor>")
 	require.True(t, ok)
 	p.Metadata = []byte(strings.Replace(both, "<KeyDescriptor", "<KeyDescriptor"+key+"</KeyDescriptor><KeyDescriptor", 1))
 	v, err := saml.NewVerifier(p, saml.Options{Store: identity.NewMemory(), Now: func() time.Time { return noon }})
 	require.NoError(t, err)
 	for _, x := range []*provider{ours, theirs} {
-		_, err = v.Verify(t.Context(), x.respond(t, nil), nil)
+		_, err = v.Verify(t.Context(), x.Respond(t, nil), nil)
 		require.NoError(t, err, causes(err))
 	}
 }
@@ -335,19 +338,19 @@ func TestMetadataAndCertificatesEnd(t *testing.T) {
 		}
 	}
 	s.now = noon.Add(crewjam.DefaultValidDuration - time.Second)
-	s.accepts(t, ours.respond(t, change(s.now)))
+	s.accepts(t, ours.Respond(t, change(s.now)))
 	s.now = s.now.Add(time.Second)
-	s.refuses(t, ours.respond(t, change(s.now)), "metadata is valid until")
+	s.refuses(t, ours.Respond(t, change(s.now)), "metadata is valid until")
 
 	p := registered(t)
 	before, rest, _ := strings.Cut(string(p.Metadata), ` validUntil="`)
 	_, rest, _ = strings.Cut(rest, `"`)
 	p.Metadata = []byte(before + rest)
-	s = &service{now: noon.AddDate(1, 0, 0)}
+	s = &service{now: noon.Add(-time.Hour).AddDate(1, 0, 0)}
 	var err error
 	s.Verifier, err = saml.NewVerifier(p, saml.Options{Store: identity.NewMemory(), Now: func() time.Time { return s.now }})
 	require.NoError(t, err)
-	s.accepts(t, ours.respond(t, change(s.now)))
+	s.accepts(t, ours.Respond(t, change(s.now)))
 	s.now = s.now.Add(time.Second)
-	s.refuses(t, ours.respond(t, change(s.now)), "Cert is not valid at this time")
+	s.refuses(t, ours.Respond(t, change(s.now)), "Cert is not valid at this time")
 }
