@@ -20,6 +20,8 @@ type commandLine struct {
 	Test       testCommand       `cmd:"" help:"Run the unit tests of a bundle."`
 	Bench      benchCommand      `cmd:"" help:"Measure how fast the questions of a bundle's tests are decided."`
 	Demo       demoCommand       `cmd:"" help:"Show who may do what on whose row, on a bundle that is built in."`
+	Serve      serveCommand      `cmd:"" help:"Serve the bundle's pools to AWS SDKs: sign-in, identities, temporary credentials."`
+	Keys       keysCommand       `cmd:"" help:"Make and rotate key files."`
 	Whoami     whoamiCommand     `cmd:"" help:"Show what a login comes to: identity, role, tags, context keys, and why."`
 	Identities identitiesCommand `cmd:"" help:"Find the identity of a login, and the logins of an identity."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`

@@ -23,7 +23,7 @@ import (
 )
 
 // Options say what a deployment consists of. All but Secrets, Rate, Poll,
-// HashParams, AllowLoopback and Roots must be there.
+// HashParams and AllowLoopback must be there.
 type Options struct {
 	Bundle *bundle.Bundle
 	Store  identity.Store

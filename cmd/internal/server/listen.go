@@ -1,0 +1,112 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Bounds of connections. Headers hold a session token of up to 8 KiB;
+// connections times maxBody is the memory that strangers can make us take for
+// bodies.
+const (
+	maxConnections = 1024
+	maxStreams     = 64
+	maxHeaderBytes = 32 << 10
+	headerWithin   = 5 * time.Second
+	requestWithin  = 20 * time.Second
+	answerWithin   = 60 * time.Second
+	idleWithin     = 2 * time.Minute
+	unixPrefix     = "unix:"
+	shutdownWithin = 30 * time.Second
+)
+
+// Listen listens on host:port, or on the socket unix:PATH. An address that
+// other machines reach is refused without TLS: tokens and passwords would be
+// readable to anyone between.
+func Listen(ctx context.Context, address string, config *tls.Config) (net.Listener, error) {
+	network, secure := "tcp", config != nil
+	if path, ok := strings.CutPrefix(address, unixPrefix); ok {
+		network, address, secure = "unix", path, true
+	}
+	if host, _, err := net.SplitHostPort(address); network == "tcp" && (err != nil || !secure && !Loopback(host)) {
+		if err != nil {
+			return nil, fmt.Errorf("address %q: want host:port, or unix:PATH", address)
+		}
+		return nil, fmt.Errorf("address %q: other machines reach it, so it wants a certificate and its key", address)
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	if a, ok := l.Addr().(*net.TCPAddr); ok && config == nil && !a.IP.IsLoopback() { // a name that is not what it says
+		return nil, errors.Join(fmt.Errorf("address %q is not loopback", address), l.Close())
+	}
+	l = &bounded{Listener: l, slots: make(chan struct{}, maxConnections)}
+	if config != nil {
+		l = tls.NewListener(l, config)
+	}
+	return l, nil
+}
+
+// bounded accepts a connection when it has a slot for it.
+type bounded struct {
+	net.Listener
+	slots chan struct{}
+}
+
+// Accept waits for a slot and then for a connection.
+func (b *bounded) Accept() (net.Conn, error) {
+	b.slots <- struct{}{}
+	c, err := b.Listener.Accept()
+	if err != nil {
+		<-b.slots
+		return nil, err
+	}
+	return &slotted{Conn: c, free: sync.OnceFunc(func() { <-b.slots })}, nil
+}
+
+// slotted gives its slot back when it is closed.
+type slotted struct {
+	net.Conn
+	free func()
+}
+
+// Close closes the connection.
+func (s *slotted) Close() error {
+	defer s.free()
+	return s.Conn.Close()
+}
+
+// Serve answers on l until ctx ends. It then takes no more connections, lets
+// requests that are under way come to their end, and returns.
+func (h *Handler) Serve(ctx context.Context, l net.Listener) error {
+	s := &http.Server{
+		Handler: h, MaxHeaderBytes: maxHeaderBytes,
+		ReadHeaderTimeout: headerWithin, ReadTimeout: requestWithin, WriteTimeout: answerWithin, IdleTimeout: idleWithin,
+		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+		ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelWarn),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- s.Serve(l) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	h.Drain()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWithin)
+	defer cancel()
+	err := s.Shutdown(last)
+	if served := <-failed; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
+	return err
+}

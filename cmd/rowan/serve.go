@@ -1,0 +1,326 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/rowan-authz/rowan/bundle"
+	"github.com/rowan-authz/rowan/cmd/internal/mail"
+	"github.com/rowan-authz/rowan/cmd/internal/server"
+	"github.com/rowan-authz/rowan/cmd/internal/store"
+	"github.com/rowan-authz/rowan/identity"
+	"github.com/rowan-authz/rowan/identity/userpool"
+)
+
+// serveCommand is `rowan serve`.
+type serveCommand struct {
+	Bundle  string `placeholder:"DIR" help:"The bundle to serve; without it the one that is built in."`
+	Listen  string `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Where to listen: host:port, port 0 for any, or unix:PATH. Default 127.0.0.1:8080."`
+	URL     string `name:"url" placeholder:"URL" help:"The address that clients use, which tokens name as their issuer. Default: where it listens."`
+	Data    string `placeholder:"DIR" help:"Where the store and the keys are by default: $XDG_STATE_HOME/rowan, or ~/.local/state/rowan."`
+	Store   string `placeholder:"URL" help:"sqlite:PATH, postgres://… or memory:. Default: rowan.db in the data directory, with --dev memory:."`
+	Keys    string `placeholder:"FILE" help:"The key file, of rowan keys new. Default: keys.json in the data directory, made when there is none."`
+	Secrets string `placeholder:"FILE" help:"The secrets that the bundle does not hold: accessKeys, clients, facebook, smtp. Those of administrators may be in the environment instead, as ROWAN_SECRET_ and the access key id."`
+	TLSCert string `name:"tls-cert" placeholder:"FILE" help:"The certificate, in PEM, with its chain."`
+	TLSKey  string `name:"tls-key" placeholder:"FILE" help:"The certificate's key, in PEM."`
+	Dev     bool   `help:"For development: prints codes instead of mailing them, and makes what secrets are missing. Says what is insecure about it."`
+	SMTP    string `name:"smtp" placeholder:"HOST:PORT" help:"The mail server for codes."`
+	From    string `name:"smtp-from" placeholder:"ADDRESS" help:"The sender of mail, such as 'Accounts <accounts@example.com>'."`
+	User    string `name:"smtp-user" placeholder:"NAME" help:"The user at the mail server; the password is smtp: {password: …} of the secrets file."`
+}
+
+// Help describes the command.
+func (*serveCommand) Help() string {
+	return `Speaks cognito-identity, cognito-idp and STS to unmodified AWS SDKs, with the bundle's pools, roles and administrators. Ends on SIGINT or SIGTERM, once the requests under way are answered.
+
+Exit status: 0 ended as asked, 2 it could not serve, 3 the bundle cannot be loaded.
+
+Examples:
+
+    rowan serve --dev
+    rowan serve --bundle scores --listen 0.0.0.0:443 --url https://auth.example.com --tls-cert cert.pem --tls-key key.pem --secrets secrets.yaml --smtp mail.example.com:587 --smtp-from accounts@example.com`
+}
+
+// Run serves until a signal ends it.
+func (s *serveCommand) Run(c *console) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends at once
+	b, err := (&operatorFlags{Bundle: s.Bundle}).load()
+	if err != nil {
+		return c.unloadable(err)
+	}
+	return s.serve(ctx, c, b)
+}
+
+// serve puts the bundle into service. What it opens it closes.
+func (s *serveCommand) serve(ctx context.Context, c *console, b *bundle.Bundle) (err error) {
+	log := c.logger()
+	options, err := s.options(c, b, log)
+	if err != nil {
+		return err
+	}
+	kept, err := s.openStore(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, kept.Close()) }()
+	options.Store = kept
+	if options.Sessions, options.Storage, err = s.openKeys(c); err != nil {
+		return err
+	}
+	config, err := s.tls()
+	if err != nil {
+		return err
+	}
+	l, err := server.Listen(ctx, s.Listen, config)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = l.Close() }() // the server has closed it, unless it never began
+	if options.URL, err = s.address(l.Addr(), config != nil); err != nil {
+		return err
+	}
+	h, err := server.New(ctx, options)
+	if err != nil {
+		return err
+	}
+	s.announce(c, l.Addr(), options.URL)
+	if err := c.out.Flush(); err != nil {
+		return err
+	}
+	running, end := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() { defer close(ended); h.Run(running) }()
+	err = h.Serve(ctx, l)
+	end()
+	<-ended
+	return err
+}
+
+// logger writes to standard error: lines, or with --format json objects.
+func (c *console) logger() *slog.Logger {
+	if c.format == "json" {
+		return slog.New(slog.NewJSONHandler(c.stderr, nil))
+	}
+	return slog.New(slog.NewTextHandler(c.stderr, nil))
+}
+
+// options gathers what the deployment needs beside its store and keys.
+func (s *serveCommand) options(c *console, b *bundle.Bundle, log *slog.Logger) (server.Options, error) {
+	o := server.Options{Bundle: b, AllowLoopback: s.Dev, Now: c.now, Random: rand.Reader, Log: log}
+	account, err := b.IdentityAccount()
+	if err != nil {
+		return o, err
+	}
+	o.Secrets = &server.Secrets{}
+	if s.Secrets != "" {
+		text, err := readPrivate(s.Secrets)
+		if err != nil {
+			return o, err
+		}
+		if o.Secrets, err = server.ParseSecrets(text); err != nil {
+			return o, fmt.Errorf("%s: %w", s.Secrets, err)
+		}
+	}
+	if err := o.Secrets.AddEnvironment(c.getenv, account); err != nil {
+		return o, err
+	}
+	if s.Dev {
+		s.inventSecrets(c, &o, account)
+	}
+	o.Sender, err = s.sender(c, o.Secrets)
+	return o, err
+}
+
+// inventSecrets makes the secrets that are missing, so that a bundle can be
+// tried as it is.
+func (s *serveCommand) inventSecrets(c *console, o *server.Options, account *identity.Account) {
+	for _, id := range slices.Sorted(maps.Keys(account.Administrators)) {
+		if _, ok := o.Secrets.AccessKeys[id]; !ok {
+			secret := rand.Text()
+			o.Secrets.AccessKeys[id] = identity.NewSecret([]byte(secret))
+			c.printf("administrator %s: AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s\n", account.Administrators[id].ARN, id, secret)
+		}
+	}
+	for _, pool := range o.Bundle.UserPoolConfigs() {
+		for _, client := range pool.Clients {
+			if _, ok := o.Secrets.Clients[client.ID]; ok || !client.HasSecret {
+				continue
+			}
+			if o.Secrets.Clients == nil {
+				o.Secrets.Clients = make(map[string]identity.Secret)
+			}
+			secret := rand.Text()
+			o.Secrets.Clients[client.ID] = identity.NewSecret([]byte(secret))
+			c.printf("app client %s: secret %s\n", client.ID, secret)
+		}
+	}
+}
+
+func (s *serveCommand) sender(c *console, secrets *server.Secrets) (userpool.Sender, error) {
+	switch {
+	case s.SMTP != "":
+		return mail.NewSMTP(mail.SMTPOptions{Address: s.SMTP, From: s.From, User: s.User, Password: secrets.SMTPPassword, Now: c.now})
+	case s.Dev:
+		return mail.NewSink(c.stdout), nil
+	}
+	c.say("no --smtp: codes cannot be delivered, so nobody can sign up or recover a password")
+	return undelivered{}, nil
+}
+
+// undelivered is a sender without a mail server.
+type undelivered struct{}
+
+// Send refuses.
+func (undelivered) Send(context.Context, userpool.Message) error {
+	return errors.New("no mail server is configured")
+}
+
+// volatile reports whether nothing outlives the process.
+func (s *serveCommand) volatile() bool { return s.Store == "memory:" || s.Store == "" && s.Dev }
+
+func (s *serveCommand) openStore(ctx context.Context, c *console, log *slog.Logger) (*store.Store, error) {
+	address := s.Store
+	switch {
+	case s.volatile():
+		address = "memory:"
+	case address == "":
+		dir, err := s.data(c)
+		if err != nil {
+			return nil, err
+		}
+		address = "sqlite:" + filepath.Join(dir, "rowan.db")
+	}
+	return store.Open(ctx, address, log)
+}
+
+// data returns the data directory, which it makes for its owner alone.
+func (s *serveCommand) data(c *console) (string, error) {
+	dir := s.Data
+	if dir == "" {
+		state := c.getenv("XDG_STATE_HOME")
+		if !filepath.IsAbs(state) {
+			home, err := os.UserHomeDir()
+			if err != nil {
+				return "", fmt.Errorf("no --data and no home directory: %w", err)
+			}
+			state = filepath.Join(home, ".local", "state")
+		}
+		dir = filepath.Join(state, "rowan")
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("%s: %w", dir, cause(err))
+	}
+	return dir, nil
+}
+
+// openKeys reads the key file. The default one is made if there is none; one
+// that was named must be there, lest a misspelt name end every session.
+func (s *serveCommand) openKeys(c *console) (sessions, storage *identity.Keyring, err error) {
+	file := s.Keys
+	if file == "" && s.volatile() {
+		return newKeys(c.now())
+	}
+	if file == "" {
+		dir, err := s.data(c)
+		if err != nil {
+			return nil, nil, err
+		}
+		file = filepath.Join(dir, "keys.json")
+		if err := makeKeys(file, c); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", file, cause(err))
+		}
+	}
+	text, err := readPrivate(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	if sessions, storage, err = keyrings(text); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return sessions, storage, nil
+}
+
+// makeKeys makes a key file unless it is there.
+func makeKeys(file string, c *console) error {
+	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	text, err := identity.GenerateKeys(rand.Reader, c.now())
+	if err != nil {
+		return err
+	}
+	err = writeNew(file, text)
+	if errors.Is(err, fs.ErrExist) { // another process was faster
+		return nil
+	}
+	if err == nil {
+		c.say("made the key file %s: keep a copy, the store is worth nothing without it", file)
+	}
+	return err
+}
+
+// tls returns what the certificate makes of connections, nil without one.
+func (s *serveCommand) tls() (*tls.Config, error) {
+	if s.TLSCert == "" && s.TLSKey == "" {
+		return nil, nil
+	}
+	if s.TLSCert == "" || s.TLSKey == "" {
+		return nil, errors.New("--tls-cert and --tls-key come together")
+	}
+	pair, err := tls.LoadX509KeyPair(s.TLSCert, s.TLSKey)
+	if err != nil {
+		return nil, fmt.Errorf("certificate: %w", err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}, nil
+}
+
+// address is the base address of the deployment.
+func (s *serveCommand) address(at net.Addr, secure bool) (string, error) {
+	if s.URL != "" {
+		return s.URL, nil
+	}
+	tcp, ok := at.(*net.TCPAddr)
+	if !ok || tcp.IP.IsUnspecified() {
+		return "", fmt.Errorf("--listen %s is no address that clients can use: say with --url which they do", s.Listen)
+	}
+	scheme := "http://"
+	if secure {
+		scheme = "https://"
+	}
+	return scheme + tcp.String(), nil
+}
+
+// announce says where the server is, in one line that programs can read, and
+// what is insecure about it.
+func (s *serveCommand) announce(c *console, at net.Addr, url string) {
+	if s.Dev {
+		c.printf("insecure, for development alone:\n")
+		if s.SMTP == "" {
+			c.printf("  - codes and temporary passwords are printed here, for whoever reads this\n")
+		}
+		if s.volatile() {
+			c.printf("  - users, identities and keys are in memory, and gone when this ends\n")
+		}
+		if strings.HasPrefix(url, "http:") {
+			c.printf("  - there is no TLS: passwords and tokens travel as they are\n")
+		}
+		c.printf("  - secrets that were missing are made up, and shown above\n")
+		c.printf("  - identity providers may be on this machine, without TLS\n")
+	}
+	c.printf("listening on %s as %s\n", at, url)
+}
