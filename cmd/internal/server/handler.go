@@ -20,7 +20,6 @@ type Handler struct {
 	*Deployment
 	now    func() time.Time
 	random io.Reader
-	log    *slog.Logger
 	limits *limiter
 	// credentials are those of whoever may sign.
 	credentials *httpauth.Credentials
