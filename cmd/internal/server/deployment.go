@@ -271,7 +271,7 @@ func (d *Deployment) Handler() (*Handler, error) {
 		rate = defaultRate
 	}
 	h := &Handler{
-		Deployment: d, now: o.Now, random: o.Random, log: o.Log, limits: newLimiter(rate), credentials: credentials, verifiers: verifiers,
+		Deployment: d, now: o.Now, random: o.Random, limits: newLimiter(rate), credentials: credentials, verifiers: verifiers,
 		services: []*service{identityPoolService(d.Pools), userPoolService(d.Directory)}, admin: newAdminService(d),
 		pages: http.NewServeMux(),
 	}
