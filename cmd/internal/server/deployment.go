@@ -217,7 +217,9 @@ func (d *Deployment) newLoginVerifier(name string, kind identity.ProviderKind) (
 		}
 	}
 	issuer := d.Account.Issuer(name)
-	keys, err := oidc.NewRemote(oidc.RemoteOptions{Issuer: issuer.Issuer, KeysURL: issuer.KeysURL, Client: d.client(), Now: d.options.Now})
+	keys, err := oidc.NewRemote(oidc.RemoteOptions{
+		Issuer: issuer.Issuer, KeysURL: issuer.KeysURL, Client: d.client(), AllowLoopback: d.options.AllowLoopback, Now: d.options.Now,
+	})
 	if err != nil {
 		return nil, err
 	}
