@@ -200,6 +200,71 @@ func TestAttributes(t *testing.T) {
 	require.Equal(t, oidc.Claims{"roles": []any{"a", "b"}, "other": "x", "empty": ""}, s.accepts(t, encode(t, root)).Claims)
 }
 
+// Each case is signed, and not what any provider should sign.
+func TestSignedOddities(t *testing.T) {
+	const data = "Subject/SubjectConfirmation/SubjectConfirmationData"
+	twice := func(path string) func(*etree.Element) {
+		return func(a *etree.Element) { e := a.FindElement(path); e.Parent().AddChild(e.Copy()) }
+	}
+	set := func(path, name, value string) func(*etree.Element) {
+		return func(a *etree.Element) { a.FindElement(path).CreateAttr(name, value) }
+	}
+	drop := func(path, name string) func(*etree.Element) {
+		return func(a *etree.Element) { a.FindElement(path).RemoveAttr(name) }
+	}
+	add := func(path, name string) func(*etree.Element) {
+		return func(a *etree.Element) { a.FindElement(path).CreateElement(name) }
+	}
+	for name, c := range map[string]struct {
+		alter func(assertion *etree.Element)
+		why   string
+	}{
+		"nothing":               {func(*etree.Element) {}, ""},
+		"version":               {set(".", "Version", "1.1"), "version 2.0"},
+		"advice":                {add(".", "saml:Advice"), "Advice"},
+		"decision":              {add(".", "saml:AuthzDecisionStatement"), "AuthzDecisionStatement"},
+		"two issuers":           {twice("Issuer"), "2 of Issuer"},
+		"issuer in parts":       {add("Issuer", "x"), "more than text"},
+		"two subjects":          {twice("Subject"), "2 of Subject"},
+		"two names":             {twice("Subject/NameID"), "2 of NameID"},
+		"name in parts":         {add("Subject/NameID", "x"), "more than text"},
+		"base id":               {add("Subject", "saml:BaseID"), "BaseID"},
+		"text in the subject":   {func(a *etree.Element) { a.SelectElement("Subject").CreateText("u-admin") }, "text in Subject"},
+		"two data":              {twice(data), "2 of SubjectConfirmationData"},
+		"name of the confirmer": {add("Subject/SubjectConfirmation", "saml:NameID"), "NameID"},
+		"no end of the bearer":  {drop(data, "NotOnOrAfter"), "NotOnOrAfter"},
+		"two conditions":        {twice("Conditions"), "2 of Conditions"},
+		"no end":                {drop("Conditions", "NotOnOrAfter"), "NotOnOrAfter"},
+		"no beginning":          {drop("Conditions", "NotBefore"), ""},
+		"odd beginning":         {set("Conditions", "NotBefore", "yesterday"), "NotBefore"},
+		"unknown condition":     {add("Conditions", "saml:Condition"), "Condition"},
+		"proxies":               {add("Conditions", "saml:ProxyRestriction"), ""},
+		"odd restriction":       {add("Conditions/AudienceRestriction", "saml:NotAudience"), "NotAudience"},
+		"two audiences":         {twice("Conditions/AudienceRestriction/Audience"), ""},
+		"local time":            {set(".", "IssueInstant", "2026-11-23T12:00:00+00:00"), "UTC"},
+		"no time":               {drop(".", "IssueInstant"), "UTC"},
+		"fraction of a second":  {set(".", "IssueInstant", "2026-11-23T12:00:00.123456789Z"), ""},
+		"two statements":        {twice("AuthnStatement"), "2 of AuthnStatement"},
+		"no time of the log-in": {drop("AuthnStatement", "AuthnInstant"), "AuthnInstant"},
+		"odd end of session":    {set("AuthnStatement", "SessionNotOnOrAfter", "never"), "SessionNotOnOrAfter"},
+		"encrypted attribute":   {add("AttributeStatement", "saml:EncryptedAttribute"), "encrypted"},
+		"odd attribute":         {add("AttributeStatement/Attribute", "saml:NoValue"), "NoValue"},
+		"two lists":             {twice("AttributeStatement"), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newService(t)
+			root := document(t, ours.Respond(t, nil))
+			c.alter(root.SelectElement("Assertion"))
+			ours.resign(t, root, crypto.SHA256, nil)
+			if c.why == "" {
+				s.accepts(t, encode(t, root))
+				return
+			}
+			s.refuses(t, encode(t, root), c.why)
+		})
+	}
+}
+
 // Each case alters what stands around the assertion.
 func TestResponses(t *testing.T) {
 	for name, c := range map[string]struct {
