@@ -157,7 +157,10 @@ func (d *Deployment) openPools(ctx context.Context) error {
 // audit writes what happened to identities. Events hold no secrets, and of
 // guests no more than the beginning of the id.
 func (d *Deployment) audit(ctx context.Context, e identity.Event) {
-	d.log.LogAttrs(ctx, slog.LevelInfo, "audit", slog.Any("event", e))
+	d.log.LogAttrs(ctx, slog.LevelInfo, "audit",
+		slog.String("event", e.Name), slog.String("pool", e.Pool), slog.String("identity", e.Identity),
+		slog.String("merged", e.Merged), slog.Any("providers", e.Providers), slog.String("role", e.Role),
+		slog.String("session", e.Session), slog.String("accessKeyId", e.AccessKeyID), slog.String("client", e.Address))
 }
 
 // newLoginVerifiers makes a verifier for every provider of the account and its

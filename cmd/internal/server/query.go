@@ -79,16 +79,16 @@ func (x *exchange) callQuery() {
 	x.refuse = refuseXML
 	p, err := x.readParams()
 	if err != nil {
-		x.fail(err)
+		x.stray(err)
 		return
 	}
 	action := p.get("Action")
 	get := x.r.Method == http.MethodGet
 	switch {
 	case action == "":
-		x.fail(badRequest("MissingAction", "The request names no action."))
+		x.stray(badRequest("MissingAction", "The request names no action."))
 	case p.get("Version") != stsVersion:
-		x.fail(badRequest("InvalidAction", "The Version must be %s.", stsVersion))
+		x.stray(badRequest("InvalidAction", "The Version must be %s.", stsVersion))
 	case action == "GetCallerIdentity":
 		x.service, x.operation = "sts", action
 		x.getCallerIdentity()
@@ -99,8 +99,15 @@ func (x *exchange) callQuery() {
 		x.service, x.operation = "sts", action
 		x.assumeRoleWithSAML(p)
 	default:
-		x.fail(badRequest("InvalidAction", "The request names no action that this deployment offers."))
+		x.stray(badRequest("InvalidAction", "The request names no action that this deployment offers."))
 	}
+}
+
+// stray refuses a request that is no call at all, and counts it like one: its
+// body was read.
+func (x *exchange) stray(err error) {
+	x.limits.take(identity.ClientFrom(x.r.Context()).Address, x.now)
+	x.fail(err)
 }
 
 // readParams reads the form and leaves the body for the verifier of its

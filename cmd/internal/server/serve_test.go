@@ -1,0 +1,159 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rowan-authz/rowan/identity"
+)
+
+func TestListenRefusesToBeOverheard(t *testing.T) {
+	for _, address := range []string{"0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:0", "example.com:80", "8080", ""} {
+		_, err := Listen(t.Context(), address, nil)
+		require.Error(t, err, address)
+	}
+	for _, address := range []string{"127.0.0.1:0", "localhost:0", "unix:" + filepath.Join(t.TempDir(), "s")} {
+		l, err := Listen(t.Context(), address, nil)
+		require.NoError(t, err, address)
+		require.NoError(t, l.Close())
+	}
+	l, err := Listen(t.Context(), ":0", &tls.Config{})
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+}
+
+func TestBaseURL(t *testing.T) {
+	for text, want := range map[string]string{
+		"https://auth.example.com": "https://auth.example.com", "https://auth.example.com/": "https://auth.example.com",
+		"http://127.0.0.1:8080": "http://127.0.0.1:8080", "http://[::1]:80": "http://[::1]:80", "http://localhost": "http://localhost",
+		"http://auth.example.com": "", "ftp://localhost": "", "https://": "", "auth.example.com": "", "https://u@h": "",
+		"https://h/path": "", "https://h?q": "", "https://h#f": "", "http://127.0.0.1.example.com": "",
+	} {
+		got, err := baseURL(text)
+		require.Equal(t, want, got, text)
+		require.Equal(t, want == "", err != nil, text)
+	}
+}
+
+// TestServeEndsWhatItBegan holds a request open while the server is told to
+// end: it is answered, and the next one finds nobody.
+func TestServeEndsWhatItBegan(t *testing.T) {
+	f := newFixture(t, nil)
+	begun, release := make(chan struct{}), make(chan struct{})
+	type in struct{}
+	f.services[0].operations["GetId"] = public(func(context.Context, *in) (*in, error) {
+		close(begun)
+		<-release
+		return &in{}, nil
+	})
+	l, err := Listen(t.Context(), "127.0.0.1:0", nil)
+	require.NoError(t, err)
+	ctx, end := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- f.Serve(ctx, l) }()
+	post := func() (int, error) {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+l.Addr().String(), http.NoBody)
+		require.NoError(t, err)
+		r.Body, r.ContentLength = replay([]byte("{}")), 2
+		r.Header.Set("Content-Type", json11)
+		r.Header.Set("X-Amz-Target", identities+"GetId")
+		w, err := http.DefaultClient.Do(r)
+		if err != nil {
+			return 0, err
+		}
+		return w.StatusCode, w.Body.Close()
+	}
+	status := make(chan int, 1)
+	go func() {
+		code, _ := post()
+		status <- code
+	}()
+	<-begun
+	end()
+	require.Eventually(t, f.draining.Load, 5*time.Second, time.Millisecond)
+	close(release)
+	require.Equal(t, http.StatusOK, <-status)
+	require.NoError(t, <-served)
+	_, err = post()
+	require.Error(t, err)
+}
+
+func TestConnectionsAreBounded(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	b := &bounded{Listener: inner, slots: make(chan struct{}, 1)}
+	dial := func() net.Conn {
+		c, err := net.Dial("tcp", inner.Addr().String())
+		require.NoError(t, err)
+		return c
+	}
+	first, second := dial(), dial()
+	accepted, err := b.Accept()
+	require.NoError(t, err)
+	next := make(chan net.Conn)
+	go func() {
+		c, _ := b.Accept()
+		next <- c
+	}()
+	require.Len(t, b.slots, 1)
+	require.NoError(t, accepted.Close())
+	require.Error(t, accepted.Close(), "and gives its slot back once")
+	c := <-next
+	require.Len(t, b.slots, 1)
+	for _, x := range []net.Conn{c, first, second} {
+		require.NoError(t, x.Close())
+	}
+	require.NoError(t, b.Listener.Close())
+}
+
+func TestSecrets(t *testing.T) {
+	s, err := ParseSecrets([]byte("accessKeys: {AKIA1: topsecret}\nclients:\n  c1: other\nfacebook: {appId: '1', appSecret: fb, endpoint: https://x}\nsmtp: {password: mailpass}\n"))
+	require.NoError(t, err)
+	require.Equal(t, "topsecret", string(s.AccessKeys["AKIA1"].Reveal()))
+	require.Equal(t, "mailpass", string(s.SMTPPassword.Reveal()))
+	require.NotContains(t, fmt.Sprintf("%v %+v %#v", s, *s, s.AccessKeys), "topsecret")
+	empty, err := ParseSecrets(nil)
+	require.NoError(t, err)
+	require.Empty(t, empty.AccessKeys)
+	for text, want := range map[string]string{
+		"accessKeys:\n  AKIA1: [topsecret]\n": "secrets file line 2: not the members that it may have",
+		"accesskeys: {AKIA1: topsecret}":      "secrets file line 1: not the members that it may have",
+		"accessKeys: {AKIA1: ''}":             `secrets file: accessKeys of "AKIA1" is empty`,
+		"a: b: topsecret":                     "secrets file: not the members that it may have",
+		"topsecret":                           "secrets file line 1: not the members that it may have",
+	} {
+		_, err := ParseSecrets([]byte(text))
+		require.EqualError(t, err, want)
+	}
+	account := &identity.Account{Administrators: map[string]*identity.Administrator{"AKIA1": {}, "AKIA2": {}}}
+	env := map[string]string{"ROWAN_SECRET_AKIA2": "two", "ROWAN_SECRET_AKIA3": "three"}
+	require.NoError(t, s.AddEnvironment(func(k string) string { return env[k] }, account))
+	require.Len(t, s.AccessKeys, 2)
+	env["ROWAN_SECRET_AKIA1"] = "different"
+	err = s.AddEnvironment(func(k string) string { return env[k] }, account)
+	require.EqualError(t, err, "the access key AKIA1 has one secret in the environment and another in the file")
+}
+
+func TestOpenRefuses(t *testing.T) {
+	for name, change := range map[string]func(*Options){
+		"no bundle": func(o *Options) { o.Bundle = nil }, "no store": func(o *Options) { o.Store = nil },
+		"no keys": func(o *Options) { o.Storage = nil }, "no sender": func(o *Options) { o.Sender = nil },
+		"no clock": func(o *Options) { o.Now = nil }, "http": func(o *Options) { o.URL = "http://auth.example.com" },
+		"secret of nobody": func(o *Options) {
+			o.Secrets = &Secrets{AccessKeys: map[string]identity.Secret{"AKIANOBODY": identity.NewSecret([]byte("x"))}}
+		},
+	} {
+		o := testOptions(t)
+		change(&o)
+		_, err := New(t.Context(), o)
+		require.Error(t, err, name)
+	}
+}
