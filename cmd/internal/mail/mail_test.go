@@ -86,6 +86,7 @@ func (s *server) talk(c net.Conn) {
 		commands = append(commands, line)
 		switch verb {
 		case "EHLO":
+			say("250-mail.example.com")
 			if s.starttls != nil {
 				say("250-STARTTLS")
 			}
@@ -159,6 +160,7 @@ func TestSMTPWithTLS(t *testing.T) {
 	m, err = NewSMTP(o)
 	require.NoError(t, err)
 	require.Error(t, m.Send(t.Context(), message), "a certificate of nobody")
+	require.Equal(t, []string{"EHLO localhost", "STARTTLS"}, <-stranger.commands)
 }
 
 func TestSMTPRefuses(t *testing.T) {
