@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rowan-authz/rowan/identity"
+	"github.com/rowan-authz/rowan/identity/oidc"
 )
 
 func TestGoGuest(t *testing.T) {
@@ -82,14 +83,14 @@ func TestGoRoleByRule(t *testing.T) {
 
 func TestGoRoleByToken(t *testing.T) {
 	f := serveShop(t)
-	f.signUp("jane")
-	_, _, err := f.exchange(tokenPool, logins(f.signIn("jane").IdToken))
+	f.signUp("john")
+	_, _, err := f.exchange(tokenPool, logins(f.signIn("john").IdToken))
 	require.ErrorAs(t, err, new(*citypes.NotAuthorizedException), "no group, no role")
 	_, err = f.operator().AdminAddUserToGroup(t.Context(), &cip.AdminAddUserToGroupInput{
-		UserPoolId: aws.String(userPool), Username: aws.String("jane"), GroupName: aws.String("staff"),
+		UserPoolId: aws.String(userPool), Username: aws.String("john"), GroupName: aws.String("staff"),
 	})
 	require.NoError(t, err)
-	tokens := f.signIn("jane")
+	tokens := f.signIn("john")
 	_, c, err := f.exchange(tokenPool, logins(tokens.IdToken))
 	require.NoError(t, err)
 	require.Equal(t, assumed("Staff", poolSession), f.role(c))
@@ -315,4 +316,26 @@ func TestTwoReplicas(t *testing.T) {
 	require.NoError(t, other.Sessions.Refresh(t.Context()))
 	_, err = other.Sessions.Open(t.Context(), keys.AccessKeyID, keys.SessionToken)
 	require.ErrorIs(t, err, identity.ErrSessionRevoked)
+}
+
+// TestGoDiscovery takes tokens as any other service does: by what the issuers
+// say of themselves.
+func TestGoDiscovery(t *testing.T) {
+	f := serveShop(t)
+	f.signUp("jane")
+	tokens := f.signIn("jane")
+	id, err := f.pools(nil).GetId(t.Context(), &ci.GetIdInput{IdentityPoolId: aws.String(tokenPool), Logins: logins(tokens.IdToken)})
+	require.NoError(t, err)
+	open, err := f.pools(nil).GetOpenIdToken(t.Context(), &ci.GetOpenIdTokenInput{IdentityId: id.IdentityId, Logins: logins(tokens.IdToken)})
+	require.NoError(t, err)
+	verify := func(token, issuer, audience, algorithm string) error {
+		keys, err := oidc.NewRemote(oidc.RemoteOptions{Issuer: issuer, Client: oidc.GuardedClient(oidc.GuardOptions{AllowLoopback: true}), AllowLoopback: true, Now: time.Now})
+		require.NoError(t, err)
+		_, err = oidc.Verify(t.Context(), token, keys, &oidc.Expect{Issuers: []string{issuer}, Audiences: []string{audience}, Algorithms: []string{algorithm}}, f.clock.now())
+		return err
+	}
+	require.NoError(t, verify(*tokens.IdToken, f.url+"/"+userPool, appClient, "RS256"))
+	require.NoError(t, verify(*open.Token, f.url, tokenPool, "RS512"))
+	require.ErrorIs(t, verify(*open.Token, f.url, rulesPool, "RS512"), oidc.ErrAudience)
+	require.Error(t, verify(*open.Token, f.url+"/"+userPool, tokenPool, "RS512"))
 }

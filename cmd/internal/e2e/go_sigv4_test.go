@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -44,7 +45,8 @@ func (b *bucket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		body, err = io.ReadAll(r.Body)
 	}
-	if refusal, ok := err.(*sigv4.Error); ok { //nolint:errorlint // the reader and Verify return it bare
+	var refusal *sigv4.Error
+	if errors.As(err, &refusal) {
 		status, code := refusal.S3()
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, "<Error><Code>"+code+"</Code><Message>"+refusal.Message+"</Message></Error>")

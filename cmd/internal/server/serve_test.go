@@ -111,7 +111,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 	for _, x := range []net.Conn{c, first, second} {
 		require.NoError(t, x.Close())
 	}
-	require.NoError(t, b.Listener.Close())
+	require.NoError(t, b.Close())
 }
 
 func TestSecrets(t *testing.T) {

@@ -28,19 +28,19 @@ func shapeOf(t reflect.Type) *shape {
 	if t.Implements(unmarshaler) || reflect.PointerTo(t).Implements(unmarshaler) {
 		return nil
 	}
-	switch t.Kind() {
-	case reflect.Pointer:
+	switch kind := t.Kind(); {
+	case kind == reflect.Pointer:
 		return shapeOf(t.Elem())
-	case reflect.Slice, reflect.Array, reflect.Map:
-		if e := shapeOf(t.Elem()); e != nil {
-			return &shape{element: e}
-		}
-		return nil
-	case reflect.Struct:
+	case kind == reflect.Struct:
 		return structShape(t)
-	default:
+	case kind != reflect.Slice && kind != reflect.Array && kind != reflect.Map:
 		return nil
 	}
+	e := shapeOf(t.Elem())
+	if e == nil {
+		return nil
+	}
+	return &shape{element: e}
 }
 
 func structShape(t reflect.Type) *shape {
