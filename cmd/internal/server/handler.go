@@ -29,12 +29,27 @@ type Handler struct {
 	verifiers map[string]*sigv4.Verifier
 	pages     *http.ServeMux
 	draining  atomic.Bool
+	// bodies is the size of all bodies that are being read or worked on.
+	bodies atomic.Int64
 }
+
+// maxBodies bounds the memory that strangers can take for bodies, whatever the
+// number of connections. Small requests find room the longest.
+const maxBodies = 256 << 20
 
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := h.begin(w, r)
 	defer x.end()
+	size := r.ContentLength
+	if size < 0 || size > maxBody {
+		size = maxBody // more of it is never read
+	}
+	defer h.bodies.Add(-size)
+	if h.bodies.Add(size) > maxBodies {
+		x.fail(throttled())
+		return
+	}
 	x.route()
 }
 

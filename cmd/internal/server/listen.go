@@ -8,17 +8,19 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
 )
 
-// Bounds of connections. Headers hold a session token of up to 8 KiB;
-// connections times maxBody is the memory that strangers can make us take for
-// bodies.
+// Bounds of connections. Headers hold a session token of up to 8 KiB.
 const (
 	maxConnections = 1024
-	maxStreams     = 64
+	// maxOfOne is how many one address may have, lest it keep all others out. A
+	// proxy on this machine is not bound by it.
+	maxOfOne       = 128
+	maxStreams     = 32
 	maxHeaderBytes = 32 << 10
 	headerWithin   = 5 * time.Second
 	requestWithin  = 20 * time.Second
@@ -49,28 +51,76 @@ func Listen(ctx context.Context, address string, config *tls.Config) (net.Listen
 	if a, ok := l.Addr().(*net.TCPAddr); ok && config == nil && !a.IP.IsLoopback() { // a name that is not what it says
 		return nil, errors.Join(fmt.Errorf("address %q is not loopback", address), l.Close())
 	}
-	l = &bounded{Listener: l, slots: make(chan struct{}, maxConnections)}
+	l = newBounded(l, maxConnections, maxOfOne)
 	if config != nil {
 		l = tls.NewListener(l, config)
 	}
 	return l, nil
 }
 
-// bounded accepts a connection when it has a slot for it.
+// bounded accepts a connection when it has a slot for it, and hangs up on an
+// address that has its share.
 type bounded struct {
 	net.Listener
 	slots chan struct{}
+	share int
+
+	mu   sync.Mutex
+	held map[netip.Prefix]int
+}
+
+func newBounded(l net.Listener, slots, share int) *bounded {
+	return &bounded{Listener: l, slots: make(chan struct{}, slots), share: share, held: make(map[netip.Prefix]int)}
 }
 
 // Accept waits for a slot and then for a connection.
 func (b *bounded) Accept() (net.Conn, error) {
 	b.slots <- struct{}{}
-	c, err := b.Listener.Accept()
-	if err != nil {
-		<-b.slots
-		return nil, err
+	for {
+		c, err := b.Listener.Accept()
+		if err != nil {
+			<-b.slots
+			return nil, err
+		}
+		of := peer(c.RemoteAddr())
+		if b.take(of) {
+			return &slotted{Conn: c, free: sync.OnceFunc(func() { b.give(of); <-b.slots })}, nil
+		}
+		_ = c.Close() // it has others
 	}
-	return &slotted{Conn: c, free: sync.OnceFunc(func() { <-b.slots })}, nil
+}
+
+// peer is the network of a peer, the zero value for one on this machine.
+func peer(a net.Addr) netip.Prefix {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok || tcp.IP.IsLoopback() {
+		return netip.Prefix{}
+	}
+	return network(tcp.AddrPort().Addr().Unmap().WithZone(""))
+}
+
+func (b *bounded) take(of netip.Prefix) bool {
+	if !of.IsValid() {
+		return true
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.held[of] >= b.share {
+		return false
+	}
+	b.held[of]++
+	return true
+}
+
+func (b *bounded) give(of netip.Prefix) {
+	if !of.IsValid() {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.held[of]--; b.held[of] == 0 {
+		delete(b.held, of)
+	}
 }
 
 // slotted gives its slot back when it is closed.

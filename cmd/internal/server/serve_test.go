@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,7 +90,7 @@ func TestServeEndsWhatItBegan(t *testing.T) {
 func TestConnectionsAreBounded(t *testing.T) {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	b := &bounded{Listener: inner, slots: make(chan struct{}, 1)}
+	b := newBounded(inner, 1, 1)
 	dial := func() net.Conn {
 		c, err := net.Dial("tcp", inner.Addr().String())
 		require.NoError(t, err)
@@ -112,6 +113,34 @@ func TestConnectionsAreBounded(t *testing.T) {
 		require.NoError(t, x.Close())
 	}
 	require.NoError(t, b.Close())
+}
+
+// TestThreatOneAddressTakesAllConnections: it gets its share.
+func TestThreatOneAddressTakesAllConnections(t *testing.T) {
+	b := newBounded(nil, 10, 2)
+	one := peer(&net.TCPAddr{IP: net.ParseIP("2001:db8::1"), Port: 1})
+	same := peer(&net.TCPAddr{IP: net.ParseIP("2001:db8::2"), Port: 2})
+	other := peer(&net.TCPAddr{IP: net.ParseIP("192.0.2.1"), Port: 1})
+	require.Equal(t, []bool{true, true, false, true}, []bool{b.take(one), b.take(same), b.take(one), b.take(other)})
+	b.give(one)
+	require.True(t, b.take(same))
+	for range 3 {
+		require.True(t, b.take(peer(&net.TCPAddr{IP: net.ParseIP("127.0.0.1")})))
+		require.True(t, b.take(peer(&net.UnixAddr{})))
+	}
+	b.give(one)
+	b.give(one)
+	b.give(other)
+	require.Empty(t, b.held)
+}
+
+// TestThreatBodiesTakeAllMemory: what is announced counts before it is read.
+func TestThreatBodiesTakeAllMemory(t *testing.T) {
+	f := newFixture(t, nil)
+	f.bodies.Store(maxBodies - 100)
+	require.Equal(t, http.StatusOK, f.call(identities+"GetId", guest).Code)
+	requireJSONError(t, f.call(identities+"GetId", `{"IdentityPoolId":"`+demoPool+`","Pad":"`+strings.Repeat("x", 200)+`"}`), 400, "TooManyRequestsException")
+	require.EqualValues(t, maxBodies-100, f.bodies.Load())
 }
 
 func TestSecrets(t *testing.T) {
