@@ -5,10 +5,11 @@ import (
 	"testing"
 )
 
-// Boto3 returns the path of a Python that has boto3.
+// Boto3 returns the path of a Python that has boto3: Debian's own, which most
+// machines have, else whichever comes first.
 func Boto3(t testing.TB) (python string) {
 	t.Helper()
-	for _, name := range []string{"python3", "/usr/bin/python3"} {
+	for _, name := range []string{"/usr/bin/python3", "python3"} {
 		path, err := exec.LookPath(name)
 		if err != nil {
 			continue
