@@ -1,11 +1,13 @@
 package needs
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,12 +78,30 @@ func TestPostgresEndsWithTheTestProcess(t *testing.T) {
 func TestNodeModulesHasTheClients(t *testing.T) {
 	node, dir := NodeModules(t)
 	script := `for (const name of ['@aws-sdk/client-cognito-identity', '@aws-sdk/client-cognito-identity-provider',
-		'amazon-cognito-identity-js', 'playwright-core']) require(name)`
+		'@aws-sdk/client-sts', '@aws-sdk/credential-providers', 'amazon-cognito-identity-js', 'playwright-core']) require(name)`
 	cmd := exec.CommandContext(t.Context(), node, "-e", script)
 	cmd.Dir = t.TempDir()
 	cmd.Env = append(os.Environ(), "NODE_PATH="+filepath.Join(dir, "node_modules"))
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
+}
+
+// TestLockNamesNoRegistry holds that packages come from whatever registry npm is
+// told of, and are what they were by their hashes.
+func TestLockNamesNoRegistry(t *testing.T) {
+	path, err := findUpwards(filepath.Join("internal", "e2e", "js", "package-lock.json"))
+	require.NoError(t, err)
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	var lock struct {
+		Packages map[string]struct{ Resolved, Integrity string }
+	}
+	require.NoError(t, json.Unmarshal(text, &lock))
+	require.Greater(t, len(lock.Packages), 1)
+	for name, p := range lock.Packages {
+		require.Empty(t, p.Resolved, name)
+		require.True(t, name == "" || strings.HasPrefix(p.Integrity, "sha512-"), name)
+	}
 }
 
 func TestProgramsRun(t *testing.T) {
