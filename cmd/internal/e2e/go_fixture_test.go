@@ -37,7 +37,9 @@ const (
 	appClient  = "4q7example8client9id0abcdef"
 	backClient = "5q7example8client9id0abcdef"
 	backSecret = "clientsecret0123456789abcdef"
-	developers = "login.shop"
+	// quietClient tells nobody who has an account.
+	quietClient = "6q7example8client9id0abcdef"
+	developers  = "login.shop"
 
 	operatorKey, operatorSecret = "AKIAOPERATOR00000001", "operator-secret-operator-secret-0000"
 	viewerKey, viewerSecret     = "AKIAVIEWER0000000001", "viewer-secret-viewer-secret-viewer-0"
@@ -76,6 +78,7 @@ userPool:
     custom:dept: {}
   clients:
     app: {id: ` + appClient + `, flows: [USER_SRP_AUTH, USER_PASSWORD_AUTH, REFRESH_TOKEN_AUTH], writeAttributes: [email, name], preventUserExistenceErrors: false}
+    quiet: {id: ` + quietClient + `, flows: [USER_SRP_AUTH, USER_PASSWORD_AUTH], writeAttributes: [email, name]}
     back: {id: ` + backClient + `, secret: true, flows: [USER_PASSWORD_AUTH, ADMIN_USER_PASSWORD_AUTH]}
   groups:
     staff: {role: Staff, precedence: 1}
