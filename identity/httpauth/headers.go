@@ -18,6 +18,8 @@ var reserved = []string{
 // DeleteIdentityHeaders deletes what the outside says of who calls: headers and
 // trailers that gateways use for that, with hyphens or underscores in any case,
 // also where Connection would have the next hop delete them after it set them.
+// Trailers come with the end of the body: those that are yet to come it does
+// not see.
 func DeleteIdentityHeaders(r *http.Request) {
 	deleteReserved(r.Header)
 	deleteReserved(r.Trailer)

@@ -282,7 +282,11 @@ func (c *chunkReader) finish() *Error {
 	if err := c.lineBreak(); err != nil {
 		return err
 	}
-	if _, err := c.src.ReadByte(); !errors.Is(err, io.EOF) {
+	_, end := c.src.ReadByte()
+	// At the end net/http adds what trailers the connection has to this very
+	// map. Nobody signed them.
+	clear(c.trailer)
+	if !errors.Is(end, io.EOF) {
 		return refuse(BadChunk, "Something follows the last chunk.")
 	}
 	for i, sum := range c.sums {

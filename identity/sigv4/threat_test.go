@@ -703,3 +703,46 @@ func TestThreatRequestSmuggling(t *testing.T) {
 	// is what is hashed.
 	require.Equal(t, 403, send(length+"Transfer-Encoding: chunked\r\n", "0\r\n\r\n"))
 }
+
+// TestThreatUnsignedTrailer sends a trailer of HTTP behind an upload whose
+// chunks and trailer are right. Nobody signed it: it is not among the trailers
+// that the service reads, whether it was announced or not.
+func TestThreatUnsignedTrailer(t *testing.T) {
+	data := strings.Repeat("x", 8<<10) + "end"
+	trailers := make(chan http.Header, 1)
+	v := newVerifier(t, s3Service)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := v.Verify(r); err != nil {
+			t.Error(err)
+		}
+		if got, err := io.ReadAll(r.Body); err != nil || string(got) != data {
+			t.Errorf("read %d bytes: %v", len(got), err)
+		}
+		trailers <- r.Trailer.Clone()
+	}))
+	defer server.Close()
+	for _, kind := range []string{signedChunks, signedTrailer, unsignedTrailer} {
+		s := stream{kind: kind, chunks: split(data, 8<<10)}
+		want := http.Header{}
+		if kind != signedChunks {
+			s.trailers = digests(data)[:1]
+			want.Set(s.trailers[0][0], s.trailers[0][1])
+		}
+		m := s.message()
+		r := m.headerForm()
+		for _, announced := range []string{"", "Trailer: X-Auth-User, X-Amz-Checksum-Sha1\r\n"} {
+			var head strings.Builder
+			require.NoError(t, r.Header.Write(&head))
+			conn, err := net.Dial("tcp", server.Listener.Addr().String())
+			require.NoError(t, err)
+			_, err = fmt.Fprintf(conn, "PUT %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n%s%sTransfer-Encoding: chunked\r\n\r\n"+
+				"%x\r\n%s\r\n0\r\nX-Auth-User: admin\r\nX-Amz-Checksum-Sha1: AAAA\r\nX-Amz-Checksum-Crc32: AAAA\r\n\r\n", m.target, m.host, &head, announced, len(m.body), m.body)
+			require.NoError(t, err)
+			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			require.NoError(t, err)
+			require.NoError(t, resp.Body.Close())
+			require.NoError(t, conn.Close())
+			require.Equal(t, want, <-trailers, "%s %q", kind, announced)
+		}
+	}
+}
