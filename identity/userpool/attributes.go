@@ -97,6 +97,9 @@ func (p *pool) checkValues(list []Attribute, admin bool) error {
 		if err := s.check(a.Value); err != nil {
 			return err
 		}
+		if text, _ := normal(a.Value); a.Name == attrPreferredUsername && p.addressed(text) {
+			return invalid("preferred_username cannot be of email format, since user pool is configured for email alias.")
+		}
 	}
 	return nil
 }

@@ -50,6 +50,17 @@ func validEmail(s string) bool {
 	return !strings.Contains(domain, "@") && strings.Contains(strings.Trim(domain, "."), ".")
 }
 
+// lowerASCII folds the case of letters that every mail server takes for equal,
+// and of no others.
+func lowerASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, s)
+}
+
 // maskEmail hides most of an address: j***@e***. Source: identity-protocol
 // §2.3.
 func maskEmail(s string) string {

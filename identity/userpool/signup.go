@@ -166,10 +166,16 @@ func (p *pool) username(u *user, typed string) (string, error) {
 		}
 		return u.Sub, nil
 	}
-	if slices.Contains(p.AliasAttributes, attrEmail) && validEmail(typed) {
+	if p.addressed(text) {
 		return "", invalid("Username cannot be of email format, since user pool is configured for email alias.")
 	}
 	return text, nil
+}
+
+// addressed reports whether a name in its normal form reads as an address in a
+// pool whose users can be found by theirs: it would be in the way of its owner.
+func (p *pool) addressed(text string) bool {
+	return slices.Contains(p.AliasAttributes, attrEmail) && validEmail(text)
 }
 
 // ConfirmSignUp redeems the code of a sign-up. The address that it went to is

@@ -820,7 +820,7 @@ func TestThreatAliasHijack(t *testing.T) {
 	f.refused(err, AliasExists, "An account with the email already exists.")
 	require.Equal(t, "victim", owner())
 	// A preferred user name is no way to somebody else's name either.
-	for _, name := range []string{"victim", "VICTIM", "victim@example.com"} {
+	for _, name := range []string{"victim", "VICTIM"} {
 		_, err = f.UpdateUserAttributes(ctx, &UpdateUserAttributesInput{AccessToken: access, UserAttributes: []Attribute{{"preferred_username", name}}})
 		f.refused(err, AliasExists)
 	}
@@ -833,6 +833,65 @@ func TestThreatAliasHijack(t *testing.T) {
 	require.NoError(t, err)
 	_, err = f.signIn(alias, "queen", password)
 	f.refused(err, identity.NotAuthorized)
+}
+
+// A name by which administrators or the owner will reach a user is not to be
+// had by whoever comes first: neither the sub of a user nor an address that is
+// not proven yet.
+func TestThreatAliasHijackOfOtherNames(t *testing.T) {
+	f := newFixture(t, aliasPool)
+	victim := f.user(aliasPool, "victim", Attribute{"email", "victim@example.com"})
+	sub := victim.Attributes[0].Value
+	f.user(aliasPool, "eve")
+	access := f.tokens(alias, "eve").AccessToken
+	prefer := func(name string) error {
+		_, err := f.UpdateUserAttributes(ctx, &UpdateUserAttributesInput{AccessToken: access, UserAttributes: []Attribute{{"preferred_username", name}}})
+		return err
+	}
+	for _, name := range []string{sub, strings.ToUpper(sub)} {
+		f.refused(prefer(name), AliasExists)
+		_, err := f.signUp(alias, "eve2", Attribute{"preferred_username", name})
+		f.refused(err, UsernameExists)
+		_, err = f.AdminUpdateUserAttributes(ctx, &AdminUpdateUserAttributesInput{UserPoolID: aliasPool, Username: "eve", UserAttributes: []Attribute{{"preferred_username", name}}})
+		f.refused(err, AliasExists)
+	}
+	for _, name := range []string{"victim@example.com", "Victim@Example.com", "victim＠example.com", "ｖictim@example.com"} {
+		f.refused(prefer(name), identity.InvalidParameter)
+		_, err := f.signUp(alias, name)
+		f.refused(err, identity.InvalidParameter)
+	}
+	for _, name := range []string{sub, "victim"} {
+		got, err := f.AdminGetUser(ctx, &AdminGetUserInput{aliasPool, name})
+		require.NoError(t, err)
+		require.Equal(t, "victim", got.Username)
+	}
+	require.NoError(t, prefer("11111111-2222-4333-8444-555555555555"), "a UUID that is nobody's sub")
+	// Where addresses are no aliases they are names like any other.
+	_, err := newFixture(t, plainPool).signUp(web, "victim@example.com")
+	require.NoError(t, err)
+}
+
+// ForceAliasCreation moves an alias to who proved that very address: another
+// address may have the same normal form.
+func TestThreatAliasHijackByLookAlike(t *testing.T) {
+	f := newFixture(t, aliasPool)
+	f.user(aliasPool, "victim", email("strasse@example.com")...)
+	owner := func() any {
+		return f.claims(aliasPool, f.tokens(alias, "strasse@example.com").IDToken, "id", alias)["cognito:username"]
+	}
+	for _, address := range []string{"stra\u00dfe@example.com", "ｓtrasse@example.com"} {
+		_, err := f.signUp(alias, "eve", Attribute{"email", address})
+		require.NoError(t, err)
+		f.refused(f.confirm(alias, "eve", f.code(), true), AliasExists)
+		require.Equal(t, "victim", owner())
+		_, err = f.AdminDeleteUser(ctx, &AdminDeleteUserInput{UserPoolID: aliasPool, Username: "eve"})
+		require.NoError(t, err)
+	}
+	_, err := f.signUp(alias, "heir", Attribute{"email", "Strasse@Example.com"})
+	require.NoError(t, err)
+	f.refused(f.confirm(alias, "heir", f.code(), false), AliasExists)
+	require.NoError(t, f.confirm(alias, "heir", f.code(), true))
+	require.Equal(t, "heir", owner())
 }
 
 func TestThreatUnicodeLookAlikes(t *testing.T) {

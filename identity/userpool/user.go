@@ -152,14 +152,8 @@ type takenError struct{ name }
 
 func (e takenError) Error() string { return "name taken as " + e.as }
 
-// insert writes a new user. It wraps takenError. A name that is the sub of
-// another user is taken too: policies may speak of either.
+// insert writes a new user. It wraps takenError.
 func (p *pool) insert(tx identity.Tx, u *user, force bool) error {
-	if u.Username != u.Sub && uuidLike(u.Username) {
-		if _, err := p.load(tx, u.Username); !errors.Is(err, errNoUser) {
-			return cmp.Or(err, error(takenError{name{u.Username, nameUsername}}))
-		}
-	}
 	if err := p.claim(tx, u, nil, force); err != nil {
 		return err
 	}
@@ -206,7 +200,10 @@ func (p *pool) claim(tx identity.Tx, u *user, had []name, force bool) error {
 		if slices.Contains(had, n) {
 			continue
 		}
-		if err := p.evict(tx, n, u.Sub, force); err != nil {
+		if err := p.free(tx, n, u); err != nil {
+			return err
+		}
+		if err := p.evict(tx, n, u, force); err != nil {
 			return err
 		}
 		if err := put(tx, kindName, p.key(n.text), nameRecord{u.Sub, n.as}, time.Time{}); err != nil {
@@ -216,11 +213,25 @@ func (p *pool) claim(tx identity.Tx, u *user, had []name, force bool) error {
 	return nil
 }
 
-// evict sees to it that a name leads to nobody but sub.
-func (p *pool) evict(tx identity.Tx, n name, sub string, force bool) error {
+// free refuses a name that is the sub of another user: policies and
+// administrators may speak of either.
+func (p *pool) free(tx identity.Tx, n name, u *user) error {
+	if n.text == u.Sub || !uuidLike(n.text) {
+		return nil
+	}
+	if _, err := p.load(tx, n.text); !errors.Is(err, errNoUser) {
+		return cmp.Or(err, error(takenError{n}))
+	}
+	return nil
+}
+
+// evict sees to it that a name leads to nobody but u. An address is only taken
+// from another user if it is the very one: that of u may be another mailbox
+// with the same normal form, and nobody has proven to own both.
+func (p *pool) evict(tx identity.Tx, n name, u *user, force bool) error {
 	var held nameRecord
 	err := get(tx, kindName, p.key(n.text), &held)
-	if errors.Is(err, identity.ErrNoRecord) || err == nil && held.Sub == sub {
+	if errors.Is(err, identity.ErrNoRecord) || err == nil && held.Sub == u.Sub {
 		return nil
 	}
 	if err != nil {
@@ -232,6 +243,9 @@ func (p *pool) evict(tx identity.Tx, n name, sub string, force bool) error {
 	loser, err := p.load(tx, held.Sub)
 	if err != nil {
 		return err
+	}
+	if lowerASCII(loser.attribute(attrEmail)) != lowerASCII(u.attribute(attrEmail)) {
+		return takenError{n}
 	}
 	was := *loser
 	loser.set(attrEmailVerified, "false")
