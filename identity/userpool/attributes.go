@@ -132,7 +132,7 @@ func (s AttributeConfig) check(value string) error {
 			return invalid("Attributes did not conform to the schema: preferred_username: not a name")
 		}
 	case attrUpdatedAt:
-		if n, err := strconv.ParseInt(value, 10, 64); err != nil || n < 0 {
+		if n, err := strconv.ParseInt(value, 10, 64); err != nil || n < 0 || value != strconv.FormatInt(n, 10) {
 			return invalid("Attributes did not conform to the schema: updated_at: not a number")
 		}
 	}

@@ -65,6 +65,18 @@ func TestTokens(t *testing.T) {
 	}, map[string]any(access))
 }
 
+// A number that JSON does not know would keep its owner from every sign-in.
+func TestUpdatedAtIsANumberOfJSON(t *testing.T) {
+	f := newFixture(t, plainPool)
+	f.user(plainPool, "jane")
+	access := f.tokens(web, "jane").AccessToken
+	for value, ok := range map[string]bool{"0": true, "1700000000": true, "+5": false, "007": false, "-0": false, "-1": false, "1e9": false, "1_0": false, "x": false} {
+		_, err := f.UpdateUserAttributes(ctx, &UpdateUserAttributesInput{AccessToken: access, UserAttributes: []Attribute{{"updated_at", value}}})
+		require.Equal(t, ok, err == nil, "%s: %v", value, err)
+		f.tokens(web, "jane")
+	}
+}
+
 func TestTokensOfANarrowClient(t *testing.T) {
 	f := newFixture(t)
 	f.user(plainPool, "jane", append(email("jane@example.com"), Attribute{"custom:team", "red"})...)

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -189,8 +188,8 @@ func claimValue(a Attribute) any {
 	case attrEmailVerified, attrPhoneVerified:
 		return a.Value == "true"
 	case attrUpdatedAt:
-		if _, err := strconv.ParseInt(a.Value, 10, 64); err == nil {
-			return json.Number(a.Value)
+		if n, err := strconv.ParseInt(a.Value, 10, 64); err == nil {
+			return n
 		}
 	}
 	return a.Value
