@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/rowan-authz/rowan/bundle"
 	"github.com/rowan-authz/rowan/cmd/internal/mail"
@@ -72,6 +73,11 @@ func (s *serveCommand) serve(ctx context.Context, c *console, b *bundle.Bundle) 
 	options, err := s.options(c, b, log)
 	if err != nil {
 		return err
+	}
+	if s.SMTP != "" {
+		queue := mail.NewQueue(options.Sender, log)
+		defer drain(queue, log)
+		options.Sender = queue
 	}
 	kept, err := s.openStore(ctx, c, log)
 	if err != nil {
@@ -180,6 +186,18 @@ func (s *serveCommand) sender(c *console, secrets *server.Secrets) (userpool.Sen
 	}
 	c.say("no --smtp: codes cannot be delivered, so nobody can sign up or recover a password")
 	return undelivered{}, nil
+}
+
+// mailWithin bounds how long the process waits for mail at its end.
+const mailWithin = 15 * time.Second
+
+// drain sends the mail that waits.
+func drain(q *mail.Queue, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), mailWithin)
+	defer cancel()
+	if left := q.Close(ctx); left > 0 {
+		log.ErrorContext(ctx, "messages were not delivered", "left", left)
+	}
 }
 
 // undelivered is a sender without a mail server.
