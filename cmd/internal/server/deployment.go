@@ -321,9 +321,21 @@ func (d *Deployment) Run(ctx context.Context) {
 			<-done
 			return
 		case <-tick.C:
-			if _, err := d.store.Sweep(ctx, d.options.Now()); err != nil && ctx.Err() == nil {
-				d.log.ErrorContext(ctx, "the store could not be swept", "error", err)
-			}
+			d.sweep(ctx)
+		}
+	}
+}
+
+// sweep deletes all that has expired. One call of the store deletes a bounded
+// number, and strangers make records faster than that once a minute.
+func (d *Deployment) sweep(ctx context.Context) {
+	for ctx.Err() == nil {
+		n, err := d.store.Sweep(ctx, d.options.Now())
+		if err != nil && ctx.Err() == nil {
+			d.log.ErrorContext(ctx, "the store could not be swept", "error", err)
+		}
+		if err != nil || n == 0 {
+			return
 		}
 	}
 }

@@ -143,6 +143,32 @@ func TestThreatBodiesTakeAllMemory(t *testing.T) {
 	require.EqualValues(t, maxBodies-100, f.bodies.Load())
 }
 
+// TestThreatRecordsTakeAllSpace: what strangers make and what has expired goes,
+// however much it is.
+func TestThreatRecordsTakeAllSpace(t *testing.T) {
+	f := newFixture(t, nil)
+	const n = 2*identity.MaxSweep + 1
+	require.NoError(t, f.store.Update(t.Context(), func(tx identity.Tx) error {
+		for i := range n + 1 {
+			expires := f.at
+			if i == n {
+				expires = f.at.Add(time.Hour)
+			}
+			if err := tx.Put(identity.Record{Kind: "nonce", Key: fmt.Sprint(i), Expires: expires}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	f.sweep(t.Context())
+	require.NoError(t, f.store.View(t.Context(), func(tx identity.Tx) error {
+		left, err := tx.List("nonce", "", "", n)
+		require.Len(t, left, 1)
+		require.Equal(t, fmt.Sprint(n), left[0].Key)
+		return err
+	}))
+}
+
 func TestSecrets(t *testing.T) {
 	s, err := ParseSecrets([]byte("accessKeys: {AKIA1: topsecret}\nclients:\n  c1: other\nfacebook: {appId: '1', appSecret: fb, endpoint: https://x}\nsmtp: {password: mailpass}\n"))
 	require.NoError(t, err)
