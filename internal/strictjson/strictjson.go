@@ -125,7 +125,7 @@ func (s *scanner) object() (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		folded := fold(name)
+		folded := Fold(name)
 		_, same := object[folded]
 		_, equal := folds[folded]
 		if same || equal {
@@ -254,9 +254,10 @@ func (s *scanner) next() byte {
 	return 0
 }
 
-// fold maps names that strings.EqualFold, and so encoding/json, takes for
-// equal to one text: to itself if it is in lower-case ASCII.
-func fold(name string) string {
+// Fold maps names that strings.EqualFold, and so encoding/json, takes for
+// equal to one text: to itself if it is in lower-case ASCII. strings.ToLower
+// does not: it leaves the long s as it is.
+func Fold(name string) string {
 	if !strings.ContainsFunc(name, func(r rune) bool { return r >= utf8.RuneSelf || r >= 'A' && r <= 'Z' }) {
 		return name
 	}

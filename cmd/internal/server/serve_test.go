@@ -163,7 +163,7 @@ func TestThreatRecordsTakeAllSpace(t *testing.T) {
 	f.sweep(t.Context())
 	require.NoError(t, f.store.View(t.Context(), func(tx identity.Tx) error {
 		left, err := tx.List("nonce", "", "", n)
-		require.Len(t, left, 1)
+		require.Equal(t, 1, len(left))
 		require.Equal(t, fmt.Sprint(n), left[0].Key)
 		return err
 	}))

@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+
+	"github.com/rowan-authz/rowan/internal/strictjson"
 )
 
 // shape is what names a request's members may have. encoding/json takes a
@@ -14,7 +16,7 @@ import (
 // §6.1, "Duplicate or case-variant members".
 type shape struct {
 	// members are those of an object by name, nil for any other value; folded
-	// has their names in lower case.
+	// has their names folded as encoding/json does.
 	members map[string]*shape
 	folded  map[string]string
 	// element is the shape of what a list or a map holds.
@@ -54,7 +56,7 @@ func structShape(t reflect.Type) *shape {
 			name = f.Name
 		}
 		s.members[name] = shapeOf(f.Type)
-		s.folded[strings.ToLower(name)] = name
+		s.folded[strictjson.Fold(name)] = name
 	}
 	return s
 }
@@ -87,7 +89,7 @@ func (s *shape) member(name string, value any, path string) error {
 		return s.element.check(value, path+".*")
 	}
 	m, ok := s.members[name]
-	if exact, close := s.folded[strings.ToLower(name)]; !ok && close {
+	if exact, close := s.folded[strictjson.Fold(name)]; !ok && close {
 		return fmt.Errorf("the member of %s is named %q, in exactly these letters", path, exact)
 	}
 	return m.check(value, path+"."+name)

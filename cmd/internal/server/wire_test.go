@@ -89,6 +89,8 @@ func TestThreatDuplicateOrCaseVariantMembers(t *testing.T) {
 		`{"IdentityPoolId":"` + demoPool + `","\u0049dentityPoolId":"other"}`,
 		`{"identitypoolid":"` + demoPool + `"}`,
 		`{"IdentityPoolId":"` + demoPool + `","logins":{}}`,
+		`{"IdentityPoolId":"` + demoPool + `","Loginſ":{}}`, // the long s, which folds to s
+		`{"IdentityPoolId":"` + demoPool + `","Login\u017f":{}}`,
 	} {
 		requireJSONError(t, f.call(identities+"GetId", body), 400, "SerializationException")
 	}
