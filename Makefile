@@ -65,6 +65,12 @@ differential: ## Decide N (10000000) random cases with the engine and the refere
 	@go test ./engine -count=1 -run TestDifferential -timeout 0 -v -args -differential.n=$(N) </dev/null | tee bin/differential.txt
 	@grep -q '^--- PASS: TestDifferential' bin/differential.txt || { echo 'differential: no test ran' >&2; exit 1; }
 
+.PHONY: filters
+filters: ## Ask Filter and Decide about N (10000000) random pairs of policies and rows; they must agree.
+	@mkdir -p bin
+	@go test ./engine -count=1 -run TestFilterEqualsDecide -timeout 0 -v -args -filter.n=$(N) </dev/null | tee bin/filters.txt
+	@grep -q '^--- PASS: TestFilterEqualsDecide' bin/filters.txt || { echo 'filters: no test ran' >&2; exit 1; }
+
 .PHONY: bench
 bench: tools ## Run the benchmarks beside the code (BENCH, COUNT), and compare with the run before.
 	@mkdir -p bin

@@ -114,10 +114,7 @@ func (c *Condition) residual(x *Context, ref *keyRef, want Truth) (r Residual, e
 func (r *Residual) Holds(v *Value) bool {
 	switch v.state {
 	case valueText:
-		if v.text == "" && (r.list || r.partition) {
-			return r.Null
-		}
-		return r.Test.Holds(v.text) && (!r.typed || r.readable(v.text))
+		return r.HoldsText(v.text)
 	case valueAbsent:
 		return r.Null
 	case valueList:
@@ -125,6 +122,14 @@ func (r *Residual) Holds(v *Value) bool {
 	case valueUnreadable:
 	}
 	return false
+}
+
+// HoldsText is Holds for a value that is one text.
+func (r *Residual) HoldsText(s string) bool {
+	if s == "" && (r.list || r.partition) {
+		return r.Null
+	}
+	return r.Test.Holds(s) && (!r.typed || r.readable(s))
 }
 
 // holdsList answers for a list that has not just one value.

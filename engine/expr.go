@@ -141,14 +141,14 @@ func join(op ExprOp, parts []Expr) Expr {
 	}
 	var args []Expr
 	for i := range parts {
-		switch parts[i].Op {
-		case decides:
+		p := &parts[i]
+		if p.Op == decides {
 			return Expr{Op: decides}
-		case neutral:
-		case op:
-			args = append(args, parts[i].Args...)
-		default:
-			args = append(args, parts[i])
+		}
+		if p.Op == op {
+			args = append(args, p.Args...)
+		} else if p.Op != neutral {
+			args = append(args, *p)
 		}
 	}
 	args = merge(op, args)

@@ -145,8 +145,7 @@ func (f *Filter) KeepColumn(column []string, keep []bool) {
 	}
 	if r := f.root.Test; f.root.Op == ExprTest {
 		for i, s := range column {
-			v := conditions.Text(s)
-			keep[i] = r.Holds(&v)
+			keep[i] = r.HoldsText(s)
 		}
 		return
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/rowan-authz/rowan/internal/reference/generate"
 )
 
-var filterN = flag.Int("filter.n", 100_000, "how many random pairs of policies and rows TestFilterEqualsDecide asks")
+var filterN = flag.Int("filter.n", 40_000, "how many random pairs of policies and rows TestFilterEqualsDecide asks")
 
 // rowKeys are keys of the generator's documents that may belong to a row.
 var rowKeys = []string{
@@ -36,8 +36,8 @@ var quoted = regexp.MustCompile(`"([^"\\]*)"`)
 // row if and only if Decide allows the request for that row.
 func TestFilterEqualsDecide(t *testing.T) {
 	n := int64(*filterN)
-	if raceEnabled && n == 100_000 {
-		n = 10_000
+	if raceEnabled && n == 40_000 {
+		n = 5_000
 	}
 	var pairs, kept, opaque, other atomic.Int64
 	var scopes [3]atomic.Int64
