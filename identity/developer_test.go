@@ -324,5 +324,11 @@ func TestThreatTokenReplay(t *testing.T) {
 		}
 		refused(t, first, identity.NotAuthorized, "Token is inactive")
 		refused(t, second, identity.STSInvalidIdentityToken, "Token is inactive")
+		// That it was used outlives it, though a replica whose clock is ahead sweeps.
+		s.clock.at = noon.Add(15*time.Minute - time.Second)
+		_, err = s.options.Store.Sweep(s.ctx, s.clock.at.Add(identity.MaxClockSkew))
+		require.NoError(t, err)
+		_, err = s.credentials(one.IdentityID, own(one.Token))
+		refused(t, err, identity.NotAuthorized, "Token is inactive")
 	}
 }

@@ -222,7 +222,7 @@ func (p *Pools) spend(ctx context.Context, pool *PoolConfig, t *ownToken) error 
 	if !pool.OneTimeTokens || !t.by(pool.DeveloperProvider) {
 		return nil
 	}
-	used := Record{Kind: kindOneTime, Key: pool.ID + "/" + t.login.ID, Expires: t.login.Expires}
+	used := Record{Kind: kindOneTime, Key: pool.ID + "/" + t.login.ID, Expires: t.login.Expires.Add(MaxClockSkew)}
 	err := p.options.Store.Update(ctx, func(tx Tx) error { return tx.Insert(used) })
 	if errors.Is(err, ErrRecordExists) {
 		return Errorf(NotAuthorized, "Token is inactive").Because(err)

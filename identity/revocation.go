@@ -88,6 +88,8 @@ func (r *Revocation) resolve(now time.Time) (revocationName, int64, error) {
 		return "", 0, errors.New("revocation: a single session ends whenever it was issued")
 	case before.After(now.Add(revocationAhead)):
 		return "", 0, fmt.Errorf("revocation: %s is to come", before.UTC().Format(time.RFC3339))
+	case r.SessionID != "":
+		before = now.Add(MaxClockSkew) // whatever the clock of its issuer said
 	case before.IsZero():
 		before = now
 	}
@@ -126,8 +128,9 @@ func putRevocation(tx Tx, name revocationName, cut int64) error {
 	if err != nil {
 		return err
 	}
-	// When it expires, every session that was issued before is over.
-	expires := time.Unix(cut, 0).Add(MaxSessionLife)
+	// When it expires, every session that was issued before is over, for every
+	// replica.
+	expires := time.Unix(cut, 0).Add(MaxSessionLife + MaxClockSkew)
 	err = tx.Put(Record{Kind: revocationKind, Key: string(name), Group: revocationGroup, Value: value, Expires: expires})
 	if err != nil {
 		return err

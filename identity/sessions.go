@@ -35,7 +35,7 @@ type SessionsOptions struct {
 // Sessions opens session tokens of one account. It may be shared. A new bundle
 // makes new Sessions.
 //
-// Clocks of the processes that share keys may differ by 15 seconds; a session
+// Clocks of the processes that share keys may differ by MaxClockSkew; a session
 // from further in the future opens nowhere until then, since no revocation of
 // now would end it.
 type Sessions struct {
@@ -53,9 +53,13 @@ const (
 	defaultPoll      = 2 * time.Second
 	defaultMaxStale  = time.Minute
 	defaultCacheSize = 10_000
-	// clockSkew is how far ahead of our clock a session may have been issued.
-	clockSkew = 15 * time.Second
 )
+
+// MaxClockSkew is how far the clocks of processes that share keys or a store
+// may differ. What was issued further ahead of our clock is not taken, and what
+// must be remembered until it is over is remembered so much longer: whose clock
+// is ahead may sweep the store.
+const MaxClockSkew = 15 * time.Second
 
 // NewSessions returns Sessions that open nothing until Refresh or Run has read
 // the revocations.
@@ -157,7 +161,7 @@ func (s *Sessions) check(session *Session) error {
 		return ErrSessionToken
 	case !now.Before(session.Expires):
 		return ErrSessionExpired
-	case session.IssuedAt.After(now.Add(clockSkew)):
+	case session.IssuedAt.After(now.Add(MaxClockSkew)):
 		return fmt.Errorf("%w: issued in the future", ErrSessionToken)
 	case known == nil || now.Before(known.asked) || now.Sub(known.asked) > s.maxStale:
 		return ErrRevocationsStale

@@ -227,13 +227,29 @@ func TestRevocationOfATime(t *testing.T) {
 	require.NoError(t, open(5*time.Minute+time.Second))
 	require.ErrorContains(t, revoke(at.at.Add(16*time.Minute)), "to come")
 
-	// It is forgotten when no session of before can be there.
-	swept, err := store.Sweep(context.Background(), noon.Add(12*time.Hour+5*time.Minute))
+	// It is forgotten when no session of before can be there, on any replica.
+	over := noon.Add(12*time.Hour + 5*time.Minute + identity.MaxClockSkew)
+	swept, err := store.Sweep(context.Background(), over)
 	require.NoError(t, err)
 	require.Zero(t, swept)
-	swept, err = store.Sweep(context.Background(), noon.Add(12*time.Hour+5*time.Minute+time.Second))
+	swept, err = store.Sweep(context.Background(), over.Add(time.Second))
 	require.NoError(t, err)
 	require.Equal(t, 1, swept)
+}
+
+// TestThreatRevocationOfAClockAhead wants a single session ended whatever the
+// clock of its issuer says, as far as sessions of such a clock open at all.
+func TestThreatRevocationOfAClockAhead(t *testing.T) {
+	at := &clock{noon}
+	sessions := newSessions(t, at.now, nil)
+	ahead := aliceSession()
+	ahead.IssuedAt = noon.Add(identity.MaxClockSkew)
+	token := sealed(t, ahead)
+	_, err := sessions.Open(context.Background(), accessKeyID, token)
+	require.NoError(t, err)
+	require.NoError(t, sessions.Revoke(context.Background(), identity.Revocation{SessionID: ahead.ID}))
+	_, err = sessions.Open(context.Background(), accessKeyID, token)
+	require.Equal(t, identity.ErrSessionRevoked, err)
 }
 
 func TestRevokeRefuses(t *testing.T) {

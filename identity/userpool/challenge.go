@@ -95,9 +95,11 @@ func (d *Directory) openSession(text Sensitive, challenge string) (*authSession,
 	return s, c, nil
 }
 
-// use stores a nonce. It wraps ErrRecordExists if it was used before.
+// use stores a nonce that is good until expires. It wraps ErrRecordExists if it
+// was used before.
 func (d *Directory) use(tx identity.Tx, p *pool, nonce string, expires time.Time) error {
-	return tx.Insert(identity.Record{Kind: kindNonce, Key: p.key(nonce), Expires: expires.Truncate(time.Microsecond)})
+	forgotten := expires.Add(identity.MaxClockSkew + time.Microsecond).Truncate(time.Microsecond)
+	return tx.Insert(identity.Record{Kind: kindNonce, Key: p.key(nonce), Expires: forgotten})
 }
 
 // useSession uses a session up.

@@ -208,6 +208,33 @@ func TestThreatSRPReplay(t *testing.T) {
 	f.refused(err, identity.NotAuthorized)
 }
 
+// A replica whose clock is ahead sweeps what it thinks is over. What was used
+// once is remembered until it is over everywhere.
+func TestThreatReplayAfterSweep(t *testing.T) {
+	f := newFixture(t)
+	f.user(plainPool, "jane")
+	f.user(strictPool, "jane")
+	values, err := f.srpAnswers(web, "jane", password)
+	require.NoError(t, err)
+	_, err = f.respond(web, challengeVerifier, "", values)
+	require.NoError(t, err)
+	setup, err := f.signIn(strict, "jane", password)
+	require.NoError(t, err)
+	_, err = f.AssociateSoftwareToken(ctx, &AssociateSoftwareTokenInput{Session: setup.Session})
+	require.NoError(t, err)
+	f.clock.pass(3*time.Minute - time.Microsecond) // the block and the session are good for so long
+	_, err = f.store.Sweep(ctx, f.clock.now().Add(identity.MaxClockSkew))
+	require.NoError(t, err)
+	_, err = f.respond(web, challengeVerifier, "", values)
+	f.refused(err, identity.NotAuthorized, "Incorrect username or password.")
+	_, err = f.AssociateSoftwareToken(ctx, &AssociateSoftwareTokenInput{Session: setup.Session})
+	f.refused(err, identity.NotAuthorized, "Invalid session for the user, session can only be used once.")
+	f.clock.pass(time.Minute)
+	_, err = f.store.Sweep(ctx, f.clock.now())
+	require.NoError(t, err)
+	require.Empty(t, f.records(kindNonce), "nor is it remembered for ever")
+}
+
 func TestThreatSRPTimestamp(t *testing.T) {
 	const form = "Mon Jan 2 15:04:05 MST 2006"
 	for name, c := range map[string]struct {

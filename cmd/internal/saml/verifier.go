@@ -142,7 +142,7 @@ func (v *Verifier) Spend(ctx context.Context, login *identity.Login, pool string
 	issuer := sha256.Sum256([]byte(v.metadata.entity))
 	used := identity.Record{
 		Kind: kindAssertion, Key: hex.EncodeToString(issuer[:]) + "/" + login.ID,
-		Value: []byte(pool), Expires: login.Expires.Add(skew),
+		Value: []byte(pool), Expires: login.Expires.Add(skew + identity.MaxClockSkew),
 	}
 	err := v.options.Store.Update(ctx, func(tx identity.Tx) error {
 		before, err := tx.Get(used.Kind, used.Key)
