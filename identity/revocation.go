@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -81,13 +82,15 @@ func (r *Revocation) resolve(now time.Time) (revocationName, int64, error) {
 	before := r.Before
 	switch {
 	case len(names) != 1:
-		return "", 0, errors.New("revocation: want exactly one of identity, role, pool and session id")
-	case len(names[0]) > MaxRecordKey:
-		return "", 0, errors.New("revocation: the name is too long")
+		return "", 0, Errorf(InvalidParameter, "A revocation has exactly one of identity, role, pool and session id.")
+	case r.Identity+r.Pool != "" && !isID(r.Identity+r.Pool):
+		return "", 0, Errorf(InvalidParameter, "An identity or a pool is REGION:UUID, whole.")
+	case len(names[0]) > MaxRecordKey || strings.ContainsRune(string(names[0]), 0):
+		return "", 0, Errorf(InvalidParameter, "The name in a revocation is too long, or has a NUL.")
 	case r.SessionID != "" && !before.IsZero():
-		return "", 0, errors.New("revocation: a single session ends whenever it was issued")
+		return "", 0, Errorf(InvalidParameter, "A single session ends whenever it was issued.")
 	case before.After(now.Add(revocationAhead)):
-		return "", 0, fmt.Errorf("revocation: %s is to come", before.UTC().Format(time.RFC3339))
+		return "", 0, Errorf(InvalidParameter, "The time of the revocation, %s, is to come.", before.UTC().Format(time.RFC3339))
 	case r.SessionID != "":
 		before = now.Add(MaxClockSkew) // whatever the clock of its issuer said
 	case before.IsZero():
@@ -98,12 +101,18 @@ func (r *Revocation) resolve(now time.Time) (revocationName, int64, error) {
 
 // Revoke ends sessions. When it returns nil, that is durable, and this replica
 // knows; every other one knows it within Poll of SessionsOptions, and opens
-// nothing if it could not ask for MaxStale.
+// nothing if it could not ask for MaxStale. What is malformed, and a role that
+// the account does not have, is refused with InvalidParameter: whoever misspelt
+// it must not believe that sessions ended. An identity or a pool that is gone
+// may still have some.
 func (s *Sessions) Revoke(ctx context.Context, r Revocation) error {
 	now := s.now()
 	name, cut, err := r.resolve(now)
 	if err != nil {
 		return err
+	}
+	if r.Role != "" && s.account.Roles[r.Role] == nil {
+		return Errorf(InvalidParameter, "The account has no role %s: give its whole ARN, with the path.", shown(r.Role))
 	}
 	if err := s.store.Update(ctx, func(tx Tx) error { return putRevocation(tx, name, cut) }); err != nil {
 		return fmt.Errorf("revocation: %w", err)

@@ -262,8 +262,19 @@ func TestRevokeRefuses(t *testing.T) {
 		"a session's time": {SessionID: "6f1d", Before: noon},
 		"over-long":        {Role: strings.Repeat("r", 1020)},
 		"a NUL":            {Role: "r\x00"},
+		// What names nothing must not pass for a revocation.
+		"a role without its path":  {Role: "arn:aws:iam::111122223333:role/Player"},
+		"a role in another case":   {Role: strings.ToUpper(playerARN)},
+		"a role's session":         {Role: "arn:aws:sts::111122223333:assumed-role/Player/x"},
+		"an identity without form": {Identity: "alice"},
+		"an identity's beginning":  {Identity: aliceID[:18] + "…"},
+		"a pool's ARN":             {Pool: "arn:aws:cognito-identity:us-east-1:111122223333:identitypool/" + poolID},
 	} {
-		require.Error(t, sessions.Revoke(context.Background(), r), name)
+		err := sessions.Revoke(context.Background(), r)
+		require.Equal(t, identity.InvalidParameter, identity.CodeOf(err), "%s: %v", name, err)
+	}
+	for _, r := range []identity.Revocation{{Role: playerARN}, {Identity: "us-east-1:0"}, {Pool: "us-east-1:0"}} {
+		require.NoError(t, sessions.Revoke(context.Background(), r), "an identity or a pool that is gone may have sessions")
 	}
 }
 
@@ -344,7 +355,7 @@ func TestManyRevocations(t *testing.T) {
 		}
 		return nil
 	}))
-	require.NoError(t, sessions.Revoke(context.Background(), identity.Revocation{Pool: "another"}))
+	require.NoError(t, sessions.Revoke(context.Background(), identity.Revocation{Pool: "us-east-1:a"}))
 	for _, i := range []int{0, 999, 1000, 1001, 1999, 2000, many - 1, many} {
 		s := aliceSession()
 		s.IdentityID = fmt.Sprintf("%05d", i)
