@@ -64,7 +64,13 @@ func (d *Directory) codeMAC(p *pool, kind MessageKind, id, text string) []byte {
 }
 
 // issueCode makes a code, in place of one that is out. Codes are six digits.
+// One without a target is for a shadow, and sent to nobody.
 func (d *Directory) issueCode(tx identity.Tx, p *pool, kind MessageKind, id, target string, life time.Duration) (string, error) {
+	if kind.claims() && target != "" {
+		if err := d.spend(tx, p, countMails, d.mailbox(p, target), perHourMails); err != nil {
+			return "", err
+		}
+	}
 	n, err := d.below(1e6)
 	if err != nil {
 		return "", err
@@ -82,12 +88,17 @@ func errCodeExpired() error {
 	return identity.Errorf(ExpiredCode, "Invalid code provided, please request a code again.")
 }
 
-// redeemCode uses a code up. A wrong one is counted, by the code and by the
-// address of the caller; the fifth ends the code. The errors for wrong codes
-// are kept.
+// redeemCode uses a code up. A wrong one is counted, by the code, by the
+// address of the caller, and by the address that it would claim; the fifth ends
+// the code. The errors for wrong codes are kept.
 func (d *Directory) redeemCode(ctx context.Context, tx identity.Tx, p *pool, kind MessageKind, id, target, text string) error {
 	if err := d.openAddress(ctx, tx, p); err != nil {
 		return err
+	}
+	if kind.claims() {
+		if err := d.open(tx, p, countClaims, d.mailbox(p, target), perHourClaims); err != nil {
+			return err
+		}
 	}
 	var c code
 	key := p.key(string(kind), id)
@@ -107,6 +118,11 @@ func (d *Directory) redeemCode(ctx context.Context, tx identity.Tx, p *pool, kin
 	}
 	if err := d.missAddress(ctx, tx, p); err != nil {
 		return err
+	}
+	if kind.claims() {
+		if err := d.addOne(tx, p, countClaims, d.mailbox(p, target)); err != nil {
+			return err
+		}
 	}
 	return keep(errCodeMismatch())
 }

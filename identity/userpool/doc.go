@@ -35,7 +35,9 @@
 // Cognito: an address from which a user signed in before has a counter of its
 // own, so that nobody elsewhere can lock the user out. The address is that of
 // identity.ClientFrom: behind a proxy it must be the user's, or not be set, as
-// wrong guesses are counted by address too.
+// wrong guesses are counted by address too. Codes that would give a user an
+// e-mail address are counted by that address as well, whoever guesses, and so
+// are the mails to it.
 //
 // # Differences from Cognito
 //

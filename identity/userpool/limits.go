@@ -26,6 +26,9 @@ const (
 	perHourTOTP     = 10 // wrong codes of the second factor
 	perHourSignUps  = 100
 	perHourMisses   = 500 // wrong guesses of one address, at whatever user
+	perHourAsks     = 100 // codes that one address asks for, for whatever user
+	perHourClaims   = 30  // wrong codes for one mailbox that somebody wants to claim
+	perHourMails    = 20  // codes to such a mailbox
 	missesOfSession = 5   // wrong codes of one sign-in
 	missesOfCode    = 5
 
@@ -36,6 +39,9 @@ const (
 const (
 	countPassword = "password"
 	countAddress  = "address"
+	countAsks     = "asks"
+	countClaims   = "claims"
+	countMails    = "mails"
 	countSignUps  = "signups"
 	countTOTP     = "totp"
 	countSession  = "session"
@@ -168,6 +174,16 @@ func (d *Directory) missAddress(ctx context.Context, tx identity.Tx, p *pool) er
 	}
 	return nil
 }
+
+// claims reports whether a code of the kind gives its user an address that may
+// be another's. Such codes are counted for the address, too: users to guess
+// them with cost nothing. Somebody may so keep an address from being claimed
+// for an hour, by its owner too; the other way it could be stolen. Codes of
+// forgotten passwords go to who has proven the address before.
+func (k MessageKind) claims() bool { return k == SignUpMessage || k == VerifyAttributeMessage }
+
+// mailbox is a pseudonym of an address that is claimed.
+func (d *Directory) mailbox(p *pool, target string) string { return d.fake(p, "mailbox", target) }
 
 // guessKey says which counter the passwords of a subject are guessed against.
 // An address that the user signed in from before has one of its own: nobody

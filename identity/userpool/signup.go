@@ -253,6 +253,11 @@ func (d *Directory) prepareCode(ctx context.Context, c *client, username string,
 	}
 	err := d.update(ctx, func(tx identity.Tx) error {
 		out = nil
+		if a := d.address(ctx); a != "" {
+			if err := d.spend(tx, c.pool, countAsks, a, perHourAsks); err != nil {
+				return err
+			}
+		}
 		s, err := d.subject(tx, c.pool, username)
 		if err != nil {
 			return err
@@ -272,6 +277,9 @@ func (d *Directory) prepareCode(ctx context.Context, c *client, username string,
 			s.id, email = "shadow-"+d.fake(c.pool, "shadow", username), ""
 		}
 		text, err := d.issueCode(tx, c.pool, kind, s.id, email, life)
+		if c.PreventUserExistenceErrors && identity.CodeOf(err) == identity.LimitExceeded {
+			return nil // whose mailbox is full is not told either
+		}
 		if err == nil && why == nil {
 			out = &Message{PoolID: c.pool.ID, Username: s.user.Username, To: email, Kind: kind, Code: Sensitive(text)}
 		}

@@ -2,6 +2,7 @@ package userpool
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -442,6 +443,50 @@ func TestThreatCodeBruteForce(t *testing.T) {
 			require.Less(t, float64(guesses)/space, 1e-3)
 		})
 	}
+	// Whoever wants an address that is not theirs makes as many users as they
+	// like, and takes it over with ForceAliasCreation.
+	t.Run("many users, one address to claim", func(t *testing.T) {
+		f := newFixture(t, aliasPool)
+		guesses, mails := 0, 0
+		guess := func(try func(Sensitive) error) {
+			for range 10 {
+				if identity.CodeOf(try(wrong(f.code()))) != CodeMismatch {
+					return
+				}
+				guesses++
+			}
+		}
+		f.user(aliasPool, "eve")
+		access := f.tokens(alias, "eve").AccessToken
+		for i := range 24 {
+			for j := range 20 {
+				name := fmt.Sprint("eve", i, "-", j)
+				if _, err := f.signUp(alias, name, Attribute{"email", "Victim@example.com"}); err == nil {
+					guess(func(code Sensitive) error { return f.confirm(alias, name, code, true) })
+				}
+				_, _ = f.DeleteUserAttributes(ctx, &DeleteUserAttributesInput{AccessToken: access, UserAttributeNames: []string{"email"}})
+				if _, err := f.UpdateUserAttributes(ctx, &UpdateUserAttributesInput{AccessToken: access, UserAttributes: []Attribute{{"email", "victim@example.com"}}}); err == nil {
+					guess(func(code Sensitive) error {
+						_, err := f.VerifyUserAttribute(ctx, &VerifyUserAttributeInput{AccessToken: access, AttributeName: "email", Code: code})
+						return err
+					})
+				}
+				f.outbox.mu.Lock()
+				for _, m := range f.sent {
+					if strings.EqualFold(m.To, "victim@example.com") {
+						mails++
+					}
+				}
+				f.sent = nil
+				f.outbox.mu.Unlock()
+			}
+			f.clock.pass(time.Hour)
+			access = f.tokens(alias, "eve").AccessToken
+		}
+		require.NotZero(t, guesses)
+		require.Less(t, float64(guesses)/space, 1e-3)
+		require.LessOrEqual(t, mails, 24*perHourMails, "nor is anybody buried in mail")
+	})
 	t.Run("second factor", func(t *testing.T) {
 		f := newFixture(t)
 		f.user(plainPool, "jane")
@@ -649,6 +694,41 @@ func TestThreatSignUpFlood(t *testing.T) {
 	f.refused(err, identity.LimitExceeded)
 	_, err = f.SignUp(from("2001:db8:0:1::1"), in)
 	require.NoError(t, err)
+}
+
+// Codes that are asked for are records and mails, whether or not there is
+// anybody: one address gets so many.
+func TestThreatFloodOfCodes(t *testing.T) {
+	f := newFixture(t, plainPool)
+	here := from("192.0.2.1")
+	ask := func(ctx context.Context, name string) error {
+		_, err := f.ForgotPassword(ctx, &ForgotPasswordInput{ClientID: web, Username: name})
+		if err == nil {
+			_, err = f.ResendConfirmationCode(ctx, &ResendConfirmationCodeInput{ClientID: web, Username: name})
+		}
+		return err
+	}
+	for i := range perHourAsks / 2 {
+		require.NoError(t, ask(here, fmt.Sprint("u", i)))
+	}
+	f.refused(ask(here, "next"), identity.LimitExceeded)
+	require.NoError(t, ask(from("192.0.2.2"), "next"))
+	f.clock.pass(time.Hour)
+	require.NoError(t, ask(here, "next"))
+
+	// Whose mailbox has had enough is not told: it looks like nobody's.
+	_, err := f.signUp(web, "jane", Attribute{"email", "jane@example.com"})
+	require.NoError(t, err)
+	for i := range perHourMails {
+		_, err = f.signUp(web, fmt.Sprint("eve", i), Attribute{"email", "JANE@example.com"})
+	}
+	f.refused(err, identity.LimitExceeded)
+	sent := len(f.sent)
+	_, err = f.ResendConfirmationCode(ctx, &ResendConfirmationCodeInput{ClientID: web, Username: "jane"})
+	require.NoError(t, err)
+	require.Len(t, f.sent, sent)
+	_, err = f.ResendConfirmationCode(ctx, &ResendConfirmationCodeInput{ClientID: legacy, Username: "jane"})
+	f.refused(err, identity.LimitExceeded)
 }
 
 func TestThreatFloodOfHashes(t *testing.T) {
