@@ -252,16 +252,22 @@ func static(id, secret, token string) aws.CredentialsProvider {
 	return credentials.NewStaticCredentialsProvider(id, secret, token)
 }
 
-func (f *shopServer) pools(c aws.CredentialsProvider) *cognitoidentity.Client {
-	return cognitoidentity.New(cognitoidentity.Options{Region: region, BaseEndpoint: aws.String(f.url), Credentials: c})
+func newPools(url string, c aws.CredentialsProvider) *cognitoidentity.Client {
+	return cognitoidentity.New(cognitoidentity.Options{Region: region, BaseEndpoint: aws.String(url), Credentials: c})
 }
+
+func newSTS(url string, c aws.CredentialsProvider) *sts.Client {
+	return sts.New(sts.Options{Region: region, BaseEndpoint: aws.String(url), Credentials: c})
+}
+
+func (f *shopServer) pools(c aws.CredentialsProvider) *cognitoidentity.Client {
+	return newPools(f.url, c)
+}
+
+func (f *shopServer) sts(c aws.CredentialsProvider) *sts.Client { return newSTS(f.url, c) }
 
 func (f *shopServer) users(c aws.CredentialsProvider) *cip.Client {
 	return cip.New(cip.Options{Region: region, BaseEndpoint: aws.String(f.url), Credentials: c})
-}
-
-func (f *shopServer) sts(c aws.CredentialsProvider) *sts.Client {
-	return sts.New(sts.Options{Region: region, BaseEndpoint: aws.String(f.url), Credentials: c})
 }
 
 func (f *shopServer) operator() *cip.Client {

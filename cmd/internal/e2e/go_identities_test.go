@@ -183,23 +183,70 @@ func TestGoExpiry(t *testing.T) {
 	requireAnswer(t, err, "ExpiredToken", "")
 }
 
+// TestGoLoginExpiry presents tokens that were good once.
+func TestGoLoginExpiry(t *testing.T) {
+	f := serveShop(t)
+	f.signUp("jane")
+	login := logins(f.signIn("jane").IdToken)
+	id, _, err := f.exchange(rulesPool, login)
+	require.NoError(t, err)
+	named := aws.String(id)
+	developer, err := f.pools(static(operatorKey, operatorSecret, "")).GetOpenIdTokenForDeveloperIdentity(t.Context(), &ci.GetOpenIdTokenForDeveloperIdentityInput{
+		IdentityPoolId: aws.String(rulesPool), IdentityId: named, Logins: map[string]string{developers: "u-1"}, TokenDuration: aws.Int64(600),
+	})
+	require.NoError(t, err)
+	basic, err := f.pools(nil).GetId(t.Context(), &ci.GetIdInput{IdentityPoolId: aws.String(tokenPool), Logins: login})
+	require.NoError(t, err)
+	open, err := f.pools(nil).GetOpenIdToken(t.Context(), &ci.GetOpenIdTokenInput{IdentityId: basic.IdentityId, Logins: login})
+	require.NoError(t, err)
+	enhanced := func(l map[string]string) error {
+		_, err := f.pools(nil).GetCredentialsForIdentity(t.Context(), &ci.GetCredentialsForIdentityInput{IdentityId: named, Logins: l})
+		return err
+	}
+	assume := func() error {
+		_, err := f.sts(nil).AssumeRoleWithWebIdentity(t.Context(), &sts.AssumeRoleWithWebIdentityInput{
+			RoleArn: aws.String("arn:aws:iam::" + account + ":role/Basic"), RoleSessionName: aws.String("app1"), WebIdentityToken: open.Token,
+		})
+		return err
+	}
+	word := map[string]string{"cognito-identity.amazonaws.com": *developer.Token}
+	f.advance(9 * time.Minute)
+	require.NoError(t, assume())
+	require.NoError(t, enhanced(word))
+	f.advance(2 * time.Minute)
+	requireAnswer(t, assume(), "ExpiredTokenException", "")
+	requireAnswer(t, enhanced(word), "NotAuthorizedException", "Token expired")
+	f.advance(48 * time.Minute)
+	require.NoError(t, enhanced(login))
+	f.advance(2 * time.Minute)
+	requireAnswer(t, enhanced(login), "NotAuthorizedException", "Token expired")
+}
+
 // ask calls an operation that AWS does not have.
 func (f *shopServer) ask(key, secret, path string, question any) (int, map[string]any) {
 	f.t.Helper()
+	return ask(f.t, f.url, static(key, secret, ""), path, question, f.clock.now())
+}
+
+// ask is what a client does that signs by itself.
+func ask(t testing.TB, url string, keys aws.CredentialsProvider, path string, question any, now time.Time) (int, map[string]any) {
+	t.Helper()
 	body, err := json.Marshal(question)
-	require.NoError(f.t, err)
-	r, err := http.NewRequestWithContext(f.t.Context(), http.MethodPost, f.url+path, bytes.NewReader(body))
-	require.NoError(f.t, err)
+	require.NoError(t, err)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+path, bytes.NewReader(body))
+	require.NoError(t, err)
 	r.Header.Set("Content-Type", "application/json")
+	credentials, err := keys.Retrieve(t.Context())
+	require.NoError(t, err)
 	sum := sha256.Sum256(body)
-	require.NoError(f.t, v4.NewSigner().SignHTTP(f.t.Context(), aws.Credentials{AccessKeyID: key, SecretAccessKey: secret}, r, hex.EncodeToString(sum[:]), "rowan", region, f.clock.now()))
+	require.NoError(t, v4.NewSigner().SignHTTP(t.Context(), credentials, r, hex.EncodeToString(sum[:]), "rowan", region, now))
 	w, err := http.DefaultClient.Do(r)
-	require.NoError(f.t, err)
+	require.NoError(t, err)
 	text, err := io.ReadAll(w.Body)
-	require.NoError(f.t, err)
-	require.NoError(f.t, w.Body.Close())
+	require.NoError(t, err)
+	require.NoError(t, w.Body.Close())
 	out := map[string]any{}
-	require.NoError(f.t, json.Unmarshal(text, &out), "%s", text)
+	require.NoError(t, json.Unmarshal(text, &out), "%s", text)
 	return w.StatusCode, out
 }
 

@@ -55,5 +55,5 @@ export function totp(secret, steps = 0) {
 // claims are those of a token, which is not verified.
 export const claims = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
 
-// altered is a token with another signature.
+// altered is a token with another signature, or another secret key.
 export const altered = (token) => token.slice(0, -8) + (token.at(-8) === 'A' ? 'B' : 'A') + token.slice(-7);

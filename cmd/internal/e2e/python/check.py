@@ -93,5 +93,5 @@ def secret_hash(username, client_id, secret):
 
 
 def altered(token):
-    """A token with another signature."""
+    """A token with another signature, or another secret key."""
     return token[:-8] + ("B" if token[-8] == "A" else "A") + token[-7:]
