@@ -27,6 +27,7 @@ type Context struct {
 	slots      []uint16 // by id: 1 + index into entries
 	entries    []entry
 	dynamic    int      // how many entries have no id
+	unread     []string // folded families of which every key is indeterminate
 	arena      []string // what entries' values point into
 	typed      []typed  // what entries' typed point into
 }
@@ -70,7 +71,7 @@ func (c *Context) Reset(base *Context) {
 		}
 	}
 	// What stays behind the new ends is written over before it is read.
-	c.entries, c.arena, c.typed, c.dynamic, c.base = c.entries[:0], c.arena[:0], c.typed[:0], 0, base
+	c.entries, c.arena, c.typed, c.unread, c.dynamic, c.base = c.entries[:0], c.arena[:0], c.typed[:0], c.unread[:0], 0, base
 	if base != nil && (base.vocabulary != c.vocabulary || base.base != nil) {
 		c.base, c.vocabulary = nil, nil
 	}
@@ -113,9 +114,17 @@ func (c *Context) Set(key string, values ...string) error {
 // what was there: every condition and variable that reads it is Unknown, so an
 // Allow does not apply and a Deny does. It is for a caller who knows that a
 // request has a value and cannot tell which; leaving the key out would satisfy
-// ForAllValues. It wraps ErrUnknownKey and ErrKeyName as Set does. Source:
+// ForAllValues. A registered family, such as "aws:ResourceTag/", makes every
+// key of it indeterminate that has no value of its own: nobody knows which tags
+// the resource has. It wraps ErrUnknownKey and ErrKeyName as Set does. Source:
 // iam-semantics §6.4.1, §10.3.
 func (c *Context) SetIndeterminate(key string) error {
+	if c.vocabulary != nil {
+		if family, ok := c.vocabulary.family(key); ok {
+			c.unread = append(c.unread, family)
+			return nil
+		}
+	}
 	if err := c.Set(key); err != nil {
 		return err
 	}
@@ -325,10 +334,22 @@ func (c *Context) findTag(k *keyRef) (e *entry, ambiguous bool) {
 			return e, ambiguous
 		}
 	}
-	if c.dynamic == 0 {
-		return nil, false
+	if c.dynamic > 0 {
+		if e, ambiguous = c.findDynamic(k); e != nil || ambiguous {
+			return e, ambiguous
+		}
 	}
-	return c.findDynamic(k)
+	return nil, c.unreadable(k) || c.base != nil && c.base.unreadable(k)
+}
+
+// unreadable reports whether k is of a family that is indeterminate as a whole.
+func (c *Context) unreadable(k *keyRef) bool {
+	for _, family := range c.unread {
+		if strings.HasPrefix(k.folded, family) {
+			return true
+		}
+	}
+	return false
 }
 
 // findDynamic implements the rule for tag keys: an exact hit wins; else the

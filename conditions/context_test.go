@@ -316,3 +316,31 @@ func TestContextReuse(t *testing.T) {
 		}
 	}
 }
+
+// A family that nobody can read makes its tags indeterminate, but for those that
+// have values.
+func TestIndeterminateFamily(t *testing.T) {
+	v := conditions.AWS()
+	c := v.NewContext()
+	require.NoError(t, c.SetIndeterminate("AWS:resourcetag/"))
+	require.NoError(t, c.Set("aws:ResourceTag/team", "reds"))
+	_, state := c.Value("aws:ResourceTag/owner")
+	require.Equal(t, conditions.Indeterminate, state)
+	values, state := c.Value("aws:ResourceTag/team")
+	require.Equal(t, conditions.Present, state)
+	require.Equal(t, []string{"reds"}, values)
+	_, state = c.Value("aws:RequestTag/owner")
+	require.Equal(t, conditions.Absent, state)
+
+	x, faults := v.Compile("StringNotEquals", "aws:ResourceTag/owner", []string{"x"}, true)
+	require.Empty(t, faults)
+	require.Equal(t, conditions.Unknown, x.Test(c, "", ""))
+	require.Empty(t, x.Missing(nil, c))
+
+	request := v.NewContext()
+	request.Reset(c)
+	require.Equal(t, conditions.Unknown, x.Test(request, "", ""), "the base's families count")
+	c.Reset(nil)
+	require.Equal(t, conditions.True, x.Test(c, "", ""), "Reset forgets")
+	require.ErrorIs(t, c.SetIndeterminate("aws:NoSuch/"), conditions.ErrUnknownKey)
+}

@@ -141,6 +141,18 @@ func (v *Vocabulary) resolve(name string) (keyRef, error) {
 	return ref, nil
 }
 
+// family returns the folded prefix of the registered family that name means in
+// full, such as "aws:ResourceTag/".
+func (v *Vocabulary) family(name string) (folded string, ok bool) {
+	folded = fold(name)
+	for _, f := range v.families {
+		if f.folded == folded {
+			return folded, true
+		}
+	}
+	return "", false
+}
+
 // issuerKey gives the type of a claim of an OIDC issuer that is not built in.
 // Source: iam-semantics §5.4; choice C27.
 func issuerKey(claim string) (k Kind, list bool) {

@@ -447,3 +447,7 @@ func runeLen(s string, at int) int {
 	_, n := utf8.DecodeRuneInString(s[at:])
 	return n
 }
+
+// StarEnds reports whether the pattern is one literal part and then a * that
+// matches whatever follows.
+func (p *Pattern) StarEnds() bool { return p.shape == shapePrefix && !p.fold }
