@@ -22,23 +22,24 @@ func nodeFolder(t testing.TB) (node, dir string) {
 	return node, dir
 }
 
-func runNode(t *testing.T, script string) {
+// node is a script of js that is to talk to the server.
+func (s *rowanServer) node(t testing.TB, script string) *exec.Cmd {
 	t.Helper()
 	node, dir := nodeFolder(t)
 	cmd := exec.CommandContext(t.Context(), node, script)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), startShop(t).forScripts(t))
-	runChecks(t, cmd)
+	cmd.Env = append(os.Environ(), s.forScripts(t))
+	return cmd
 }
 
 // TestNodeUserPool drives the program with amazon-cognito-identity-js.
 func TestNodeUserPool(t *testing.T) {
 	t.Parallel()
-	runNode(t, "userpool.mjs")
+	runChecks(t, startShop(t).node(t, "userpool.mjs"))
 }
 
 // TestNodeIdentityPool drives it with the clients of @aws-sdk.
 func TestNodeIdentityPool(t *testing.T) {
 	t.Parallel()
-	runNode(t, "identitypool.mjs")
+	runChecks(t, startShop(t).node(t, "identitypool.mjs"))
 }
