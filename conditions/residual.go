@@ -137,9 +137,6 @@ func (r *Residual) holdsList(values []string) bool {
 	if len(values) == 0 {
 		return r.Null
 	}
-	if r.single {
-		return false
-	}
 	if r.typed {
 		for _, s := range values {
 			if !r.readable(s) {
