@@ -18,6 +18,7 @@ func residualContext(t testing.TB, v *conditions.Vocabulary) *conditions.Context
 	require.NoError(t, x.Set("app:account", "111122223333"))
 	require.NoError(t, x.Set("app:tricky", "1:2"))
 	require.NoError(t, x.Set("app:head", "arn:aws:s3:::bkt"))
+	require.NoError(t, x.Set("app:tail", "s3:::bkt"))
 	require.NoError(t, x.Set("app:empty", ""))
 	require.NoError(t, x.SetIndeterminate("app:dark"))
 	return x
@@ -34,7 +35,7 @@ func TestResidualEqualsTest(t *testing.T) {
 	require.NoError(t, err)
 	texts := []string{
 		"", "a", "A", "ann", "Ann", "b", "1", "1.0", "01", "true", "False", "10.0.0.1", "::ffff:10.0.0.1", "2026-03-01", "2026-03-01T00:00:00Z",
-		"arn:aws:iam::111122223333:role/ann", "arn:aws:iam::111122223333:role/ann/x", "arn:aws:iam::1:2:role/ann", "arn:aws:s3:::bkt:k", "arn:aws:s3:::bkt", "arn:x", "x*y", "xqy", "${aws:username}", "é", "É", "\xff",
+		"arn:aws:iam::111122223333:role/ann", "arn:aws:iam::111122223333:role/ann/x", "arn:aws:iam::1:2:role/ann", "arn:aws:s3:::bkt:k", "arn:aws:s3:::bkt", "arn:a:b:s3:::bkt", "arn:x", "x*y", "xqy", "${aws:username}", "é", "É", "\xff",
 		"annx", "xann", "k\u212A", "kk", "YQ==",
 	}
 	values := []conditions.Value{{}, conditions.Unreadable(), conditions.List(nil)}
@@ -51,7 +52,7 @@ func TestResidualEqualsTest(t *testing.T) {
 	}
 	arnValues := [][]string{
 		{"arn:aws:iam::${app:account}:role/${aws:username}"}, {"arn:aws:iam::${app:account}:role/*"}, {"arn:aws:iam::${app:tricky}:role/ann"}, {"arn:aws:iam::*:role/ann"},
-		{"${app:head}:k"}, {"${app:head}*"}, {"*${app:head}"}, {"${app:head}"}, {"${app:none}:k"}, {"${app:dark}"}, {"${app:dark}", "arn:aws:s3:::*"}, {"arn:aws:s3:::bkt", "arn:*:s3:::bkt:?"},
+		{"${app:head}:k"}, {"arn:*:${app:tail}"}, {"${app:head}*"}, {"*${app:head}"}, {"${app:head}"}, {"${app:none}:k"}, {"${app:dark}"}, {"${app:dark}", "arn:aws:s3:::*"}, {"arn:aws:s3:::bkt", "arn:*:s3:::bkt:?"},
 	}
 	sets := map[string][][]string{
 		"String": stringValues, "Arn": arnValues,
