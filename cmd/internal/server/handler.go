@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rowan-authz/rowan/identity"
 	"github.com/rowan-authz/rowan/identity/httpauth"
 	"github.com/rowan-authz/rowan/identity/sigv4"
 )
@@ -29,13 +30,8 @@ type Handler struct {
 	verifiers map[string]*sigv4.Verifier
 	pages     *http.ServeMux
 	draining  atomic.Bool
-	// bodies is the size of all bodies that are being read or worked on.
-	bodies atomic.Int64
+	bodies    bodies
 }
-
-// maxBodies bounds the memory that strangers can take for bodies, whatever the
-// number of connections. Small requests find room the longest.
-const maxBodies = 256 << 20
 
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -45,11 +41,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if size < 0 || size > maxBody {
 		size = maxBody // more of it is never read
 	}
-	defer h.bodies.Add(-size)
-	if h.bodies.Add(size) > maxBodies {
+	client := identity.ClientFrom(x.r.Context()).Address
+	if !h.bodies.take(client, size) {
 		x.fail(throttled())
 		return
 	}
+	defer h.bodies.give(client, size)
 	x.route()
 }
 

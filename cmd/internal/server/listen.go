@@ -93,10 +93,10 @@ func (b *bounded) Accept() (net.Conn, error) {
 // peer is the network of a peer, the zero value for one on this machine.
 func peer(a net.Addr) netip.Prefix {
 	tcp, ok := a.(*net.TCPAddr)
-	if !ok || tcp.IP.IsLoopback() {
+	if !ok {
 		return netip.Prefix{}
 	}
-	return network(tcp.AddrPort().Addr().Unmap().WithZone(""))
+	return shared(tcp.AddrPort().Addr().Unmap().WithZone(""))
 }
 
 func (b *bounded) take(of netip.Prefix) bool {

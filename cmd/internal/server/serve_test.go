@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -137,10 +139,58 @@ func TestThreatOneAddressTakesAllConnections(t *testing.T) {
 // TestThreatBodiesTakeAllMemory: what is announced counts before it is read.
 func TestThreatBodiesTakeAllMemory(t *testing.T) {
 	f := newFixture(t, nil)
-	f.bodies.Store(maxBodies - 100)
+	f.bodies.all = maxBodies - 100
 	require.Equal(t, http.StatusOK, f.call(identities+"GetId", guest).Code)
 	requireJSONError(t, f.call(identities+"GetId", `{"IdentityPoolId":"`+demoPool+`","Pad":"`+strings.Repeat("x", 200)+`"}`), 400, "TooManyRequestsException")
-	require.EqualValues(t, maxBodies-100, f.bodies.Load())
+	require.EqualValues(t, maxBodies-100, f.bodies.all)
+}
+
+// TestThreatBodiesOfOneAddress: an address that holds many bodies open, as the
+// streams of HTTP/2 let it, leaves room for others.
+func TestThreatBodiesOfOneAddress(t *testing.T) {
+	f := newFixture(t, nil)
+	held, release := make(chan struct{}), make(chan struct{})
+	type in struct{}
+	f.services[0].operations["GetId"] = public(func(context.Context, *in) (*in, error) {
+		held <- struct{}{}
+		<-release
+		return &in{}, nil
+	})
+	hold := func(address string) chan int {
+		status := make(chan int, 1)
+		go func() {
+			r := httptest.NewRequest(http.MethodPost, "/", io.MultiReader(strings.NewReader("{}"))) // of no known length
+			r.ContentLength, r.RemoteAddr = -1, address
+			r.Header.Set("Content-Type", json11)
+			r.Header.Set("X-Amz-Target", identities+"GetId")
+			w := httptest.NewRecorder()
+			f.ServeHTTP(w, r)
+			status <- w.Code
+		}()
+		return status
+	}
+	var all []chan int
+	for i := range maxBodiesOfOne / maxBody {
+		all = append(all, hold(fmt.Sprintf("[2001:db8::%x]:1", i+1)))
+		<-held
+	}
+	select {
+	case status := <-hold("[2001:db8::ffff]:1"):
+		require.Equal(t, http.StatusBadRequest, status)
+	case <-held:
+		close(release)
+		require.Fail(t, "one address has more than its share")
+	}
+	for _, other := range []string{"[2001:db8:0:1::1]:1", "192.0.2.1:1", "127.0.0.1:1", "@"} {
+		all = append(all, hold(other))
+		<-held
+	}
+	close(release)
+	for _, status := range all {
+		require.Equal(t, http.StatusOK, <-status)
+	}
+	require.Empty(t, f.bodies.of)
+	require.Zero(t, f.bodies.all)
 }
 
 // TestThreatRecordsTakeAllSpace: what strangers make and what has expired goes,
