@@ -199,6 +199,8 @@ func TestThreatGuestFlood(t *testing.T) {
 	require.Equal(t, 50, flood("2001:db8::1"))
 	require.Equal(t, 0, flood("2001:db8::2"), "the same subscriber")
 	require.Equal(t, 50, flood("2001:db8:0:1::2"), "another one")
+	require.Equal(t, []int{50, 50, 0}, []int{flood("2001:db8:0:2::1"), flood("2001:db8:0:3::1"), flood("2001:db8:0:4::1")}, "all of one site")
+	require.Equal(t, 50, flood("2001:db8:1::1"), "another site")
 	s.clock.at = s.clock.at.Add(10 * time.Second)
 	require.Equal(t, 5, flood("192.0.2.1"))
 	require.Equal(t, 0, flood("::ffff:192.0.2.1"), "the same address")

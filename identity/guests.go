@@ -14,6 +14,8 @@ import (
 const (
 	guestBurst    = 50 // guests that one address may make at once
 	guestInterval = 2 * time.Second
+	siteBurst     = 200 // that all networks of one site of IPv6 may make
+	siteInterval  = 500 * time.Millisecond
 	poolBurst     = 500
 	poolInterval  = 40 * time.Millisecond // 25 a second
 	unusedGuest   = 24 * time.Hour
@@ -45,28 +47,42 @@ func (g *guestLimit) allow(pool string, address netip.Addr, now time.Time) bool 
 	if !of.has(poolBurst, poolInterval, now) {
 		return false
 	}
-	if address.IsValid() {
-		by := g.bucket("address "+network(address), now)
-		if !by.has(guestBurst, guestInterval, now) {
+	counted := []*bucket{of}
+	for _, n := range networks(address) {
+		by := g.bucket(n.name, now)
+		if !by.has(n.burst, n.interval, now) {
 			return false
 		}
-		by.taken++
+		counted = append(counted, by)
 	}
-	of.taken++
+	for _, b := range counted {
+		b.taken++
+	}
 	return true
 }
 
-// network is what counts as one address: an IPv6 subscriber has a whole /64.
-func network(a netip.Addr) string {
-	a = a.Unmap().WithZone("")
-	if a.Is4() {
-		return a.String()
+// limited is a network whose guests are counted.
+type limited struct {
+	name     string
+	burst    int
+	interval time.Duration
+}
+
+// networks are what an address is counted by, the widest first: whoever has a
+// site of IPv6 has 65,536 networks of 64 bits.
+func networks(address netip.Addr) []limited {
+	a := address.Unmap().WithZone("")
+	switch {
+	case !a.IsValid():
+		return nil
+	case a.Is4():
+		return []limited{{"address " + a.String(), guestBurst, guestInterval}}
 	}
-	prefix, err := a.Prefix(64)
-	if err != nil {
-		return a.String()
+	site, subscriber := netip.PrefixFrom(a, 48).Masked(), netip.PrefixFrom(a, 64).Masked()
+	return []limited{
+		{"site " + site.String(), siteBurst, siteInterval},
+		{"address " + subscriber.String(), guestBurst, guestInterval},
 	}
-	return prefix.String()
 }
 
 // bucket returns the bucket of a key, dropping the one unused longest when

@@ -54,28 +54,49 @@ func (l *limiter) spend(a netip.Addr, now time.Time, n float64) bool {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b := l.bucket(network(a), now)
-	if d := now.Sub(b.at); d > 0 {
-		b.tokens = min(float64(l.rate.Burst), b.tokens+d.Seconds()*l.rate.PerSecond)
-		b.at = now
+	of := network(a)
+	var site *bucket
+	if a.Is6() {
+		// Whoever has a /48 has 65,536 networks, and would have as many buckets.
+		whole := netip.PrefixFrom(of.Addr(), siteBits).Masked()
+		if site = l.bucket(whole, now, siteShare); site.tokens < 1 {
+			return false
+		}
 	}
+	b := l.bucket(of, now, 1)
 	if b.tokens < 1 {
 		return false
 	}
 	b.tokens -= n
+	if site != nil {
+		site.tokens -= n
+	}
 	return true
 }
 
-func (l *limiter) bucket(of netip.Prefix, now time.Time) *bucket {
+// siteBits is the size of what a site of IPv6 gets at most, and siteShare how
+// many clients' rates it has: some providers have many of their customers in
+// one. Source: RFC 6177.
+const siteBits, siteShare = 48, 16
+
+// bucket returns the bucket of a network, which has the rate of so many
+// clients, filled up to now.
+func (l *limiter) bucket(of netip.Prefix, now time.Time, clients float64) *bucket {
+	burst := float64(l.rate.Burst) * clients
 	if e, ok := l.buckets[of]; ok {
 		l.recent.MoveToFront(e)
-		return e.Value.(*bucket)
+		b := e.Value.(*bucket)
+		if d := now.Sub(b.at); d > 0 {
+			b.tokens = min(burst, b.tokens+d.Seconds()*l.rate.PerSecond*clients)
+			b.at = now
+		}
+		return b
 	}
 	if len(l.buckets) >= maxAddresses {
 		oldest := l.recent.Back()
 		delete(l.buckets, l.recent.Remove(oldest).(*bucket).of)
 	}
-	b := &bucket{of: of, tokens: float64(l.rate.Burst), at: now}
+	b := &bucket{of: of, tokens: burst, at: now}
 	l.buckets[of] = l.recent.PushFront(b)
 	return b
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"net/http"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
@@ -182,6 +183,29 @@ func TestRateLimit(t *testing.T) {
 		return stsCode(t, f.send(http.MethodPost, "/", form, "x", "RemoteAddr", "192.0.2.4:1").Body.Bytes())
 	}
 	require.Equal(t, []string{"MissingAction", "MissingAction", "Throttling"}, []string{garbage(), garbage(), garbage()})
+}
+
+// TestThreatLimitByNetworks: the networks of one site are not so many clients.
+func TestThreatLimitByNetworks(t *testing.T) {
+	l := newLimiter(Rate{PerSecond: 1, Burst: 2})
+	at := time.Unix(1e9, 0)
+	taken := 0
+	take := func(site byte, i int) bool {
+		return l.take(netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 0, site, byte(i >> 8), byte(i)}), at)
+	}
+	for i := range 1000 {
+		if take(1, i) {
+			taken++
+		}
+	}
+	require.Equal(t, siteShare*2, taken)
+	require.Len(t, l.buckets, taken+1, "nor do they fill the memory")
+	require.True(t, take(2, 1))
+	at = at.Add(time.Second)
+	for i := range siteShare {
+		require.True(t, take(1, 2000+i))
+	}
+	require.False(t, take(1, 3000))
 }
 
 func TestLimiterIsBounded(t *testing.T) {
