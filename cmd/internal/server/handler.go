@@ -31,6 +31,7 @@ type Handler struct {
 	pages     *http.ServeMux
 	draining  atomic.Bool
 	bodies    bodies
+	readiness readiness
 }
 
 // ServeHTTP answers one request.

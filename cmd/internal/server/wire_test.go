@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -317,12 +319,46 @@ func TestHealth(t *testing.T) {
 	require.Equal(t, http.StatusOK, f.send(http.MethodGet, "/-/ready", "", "").Code)
 	kept := f.store
 	f.store = broken{kept}
+	f.at = f.at.Add(time.Second)
 	require.Equal(t, http.StatusServiceUnavailable, f.send(http.MethodGet, "/-/ready", "", "").Code)
 	f.store = kept
+	f.at = f.at.Add(time.Second)
+	require.Equal(t, http.StatusOK, f.send(http.MethodGet, "/-/ready", "", "").Code)
 	f.Drain()
 	require.Equal(t, http.StatusServiceUnavailable, f.send(http.MethodGet, "/-/ready", "", "").Code)
 	require.Equal(t, http.StatusOK, f.send(http.MethodGet, "/-/healthy", "", "").Code)
 	require.Equal(t, http.StatusOK, f.call(identities+"GetId", guest).Code)
+}
+
+// TestThreatReadinessFlood: whoever asks whether the store answers does not keep
+// others from it.
+func TestThreatReadinessFlood(t *testing.T) {
+	f := newFixture(t, nil)
+	counted := &counting{Store: f.store}
+	f.store = counted
+	for range 3 {
+		f.at = f.at.Add(time.Second)
+		var all sync.WaitGroup
+		for range 100 {
+			all.Go(func() {
+				if code := f.send(http.MethodGet, "/-/ready", "", "").Code; code != http.StatusOK {
+					t.Error(code)
+				}
+			})
+		}
+		all.Wait()
+	}
+	require.EqualValues(t, 3, counted.views.Load())
+}
+
+type counting struct {
+	identity.Store
+	views atomic.Int64
+}
+
+func (c *counting) View(ctx context.Context, f func(identity.Tx) error) error {
+	c.views.Add(1)
+	return c.Store.View(ctx, f)
 }
 
 type broken struct{ identity.Store }
