@@ -29,15 +29,14 @@ export function refuses(what, name, run, message = '') {
   });
 }
 
-// mailed is the last code that was sent to an address.
-export async function mailed(to) {
-  for (let i = 0; i < 200; i++) {
-    const lines = readFileSync(shop.mail, 'utf8').split('\n').slice(0, -1);
-    const found = lines.findLast((line) => line.startsWith(`mail to ${to} (`));
-    if (found) return found.slice(found.indexOf('): ') + 3);
+// mailed is the code of the nth message that an address gets.
+export async function mailed(to, nth = 1) {
+  for (let i = 0; i < 500; i++) {
+    const lines = readFileSync(shop.mail, 'utf8').split('\n').slice(0, -1).filter((line) => line.startsWith(`mail to ${to} (`));
+    if (lines.length >= nth) return lines[nth - 1].slice(lines[nth - 1].indexOf('): ') + 3);
     await sleep(20);
   }
-  throw new Error(`no mail to ${to}`);
+  throw new Error(`no ${nth} messages to ${to}`);
 }
 
 // totp is the code of an authenticator app, some steps of 30 s from now. Source:

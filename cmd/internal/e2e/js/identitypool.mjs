@@ -172,6 +172,19 @@ await refuses('a guest who would list users', 'AccessDeniedException', () => new
   ...at, credentials: { accessKeyId: keys.AccessKeyId, secretAccessKey: keys.SecretKey, sessionToken: keys.SessionToken },
 }).send(new ListUsersCommand({ UserPoolId: shop.userPool })));
 
+await refuses('a signature for another region', 'InvalidSignatureException', () => new CognitoIdentityProviderClient({ ...signing(shop.viewer), region: 'eu-west-1' })
+  .send(new ListUsersCommand({ UserPoolId: shop.userPool })), 'region');
+await check('takes the endpoint of the environment', async () => {
+  process.env.AWS_ENDPOINT_URL = shop.url;
+  const out = await new CognitoIdentityClient({ region: shop.region }).send(new GetIdCommand({ IdentityPoolId: shop.rulesPool }));
+  assert.match(out.IdentityId, /^us-east-1:/);
+});
+for (const AuthFlow of ['CUSTOM_AUTH', 'USER_AUTH']) {
+  await refuses(`the flow ${AuthFlow}`, 'InvalidParameterException', () => users.send(new InitiateAuthCommand({
+    AuthFlow, ClientId: shop.client, AuthParameters: { USERNAME: 'jane' },
+  })));
+}
+
 await check('unlinks a login', async () => {
   const l = logins((await signIn('jane')).IdToken);
   await pools.send(new UnlinkIdentityCommand({ IdentityId: identity, Logins: l, LoginsToRemove: [shop.loginKey] }));

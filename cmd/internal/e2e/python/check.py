@@ -69,14 +69,14 @@ def client(service, key=None, secret=None, token=None, **more):
 
 
 def mailed(to):
-    """The last code that was sent to an address."""
-    for _ in range(200):
+    """The code of the first message that an address gets."""
+    for _ in range(500):
         with open(shop["mail"], encoding="utf-8") as out:
             lines = [line for line in out if line.startswith("mail to %s (" % to) and line.endswith("\n")]
         if lines:
-            return lines[-1].split("): ", 1)[1].rstrip("\n")
+            return lines[0].split("): ", 1)[1].rstrip("\n")
         time.sleep(0.02)
-    raise AssertionError("no mail to " + to)
+    raise AssertionError("no message to " + to)
 
 
 def totp(secret, steps=0):
