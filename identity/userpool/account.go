@@ -13,7 +13,7 @@ func (d *Directory) viewCaller(ctx context.Context, token Sensitive) (*caller, e
 	if err != nil {
 		return nil, err
 	}
-	return c, d.store.View(ctx, func(tx identity.Tx) error { return d.live(tx, c) })
+	return c, d.store.View(ctx, func(tx identity.Tx) error { return d.live(tx, c, scopeUser) })
 }
 
 // GetUser returns what the client of an access token may see of its user.

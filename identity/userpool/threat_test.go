@@ -330,7 +330,7 @@ func TestThreatSRPServerKeyWithoutPassword(t *testing.T) {
 	require.NoError(t, err)
 	raw, err := base64.StdEncoding.DecodeString(out.ChallengeParameters["SECRET_BLOCK"])
 	require.NoError(t, err)
-	block, ok := f.openBlock(f.clients[web], raw, false)
+	block, ok := f.openBlock(f.clients[web], raw, entrance{})
 	require.True(t, ok)
 	require.True(t, block.Fake)
 	key, err := srpServerKey(c.A, srpK, new(big.Int).SetBytes(block.Secret), new(big.Int).SetBytes(block.B))
