@@ -133,7 +133,7 @@ func (d *Directory) UpdateUserAttributes(ctx context.Context, in *UpdateUserAttr
 			return err
 		}
 		email := c.user.attribute(attrEmail)
-		if email == "" || email == was.attribute(attrEmail) || !c.pool.autoVerifies(attrEmail) {
+		if email == "" || email == was.attribute(attrEmail) || !c.pool.verifiesEmail() {
 			return nil
 		}
 		var err error

@@ -138,7 +138,7 @@ func (a *Authorization) LoginHint() string { return a.hint }
 func (a *Authorization) SignUpAttributes() []string {
 	p := a.client.pool
 	names := p.missing(&user{})
-	if p.autoVerifies(attrEmail) && !slices.Contains(names, attrEmail) {
+	if p.verifiesEmail() && !slices.Contains(names, attrEmail) {
 		names = append(names, attrEmail)
 	}
 	if p.byEmail() {

@@ -161,10 +161,9 @@ func (d *Directory) RevokeOAuth(ctx context.Context, poolID string, in *OAuthInp
 		return oauthError(oauthInvalidRequest, "The token is missing.")
 	}
 	err = d.revokeByToken(ctx, c, token)
-	switch identity.CodeOf(err) {
-	case UnsupportedTokenType:
+	if code := identity.CodeOf(err); code == UnsupportedTokenType {
 		return oauthError(oauthUnknownToken, "Only refresh tokens can be revoked.")
-	case UnsupportedOperation:
+	} else if code == UnsupportedOperation {
 		return oauthError(oauthInvalidRequest, "Token revocation is off for the client.")
 	}
 	return err

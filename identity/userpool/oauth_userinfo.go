@@ -24,13 +24,13 @@ func (d *Directory) UserInfo(ctx context.Context, poolID string, token Sensitive
 	if err == nil {
 		err = d.store.View(ctx, func(tx identity.Tx) error { return d.live(tx, c, scopeOpenID) })
 	}
-	switch identity.CodeOf(err) {
-	case "":
-		return c.info(), nil
-	case identity.NotAuthorized, UserNotFound:
+	if code := identity.CodeOf(err); code == identity.NotAuthorized || code == UserNotFound {
 		return nil, oauthError(oauthInvalidToken, "The access token is not good, or not any more.")
 	}
-	return nil, err
+	if err != nil {
+		return nil, err
+	}
+	return c.info(), nil
 }
 
 // info is what the token of a caller shows of its user.
