@@ -29,6 +29,8 @@ type Handler struct {
 	// verifiers check signatures, by the service that is signed for.
 	verifiers map[string]*sigv4.Verifier
 	pages     *http.ServeMux
+	// origins tells posts of the hosted page from those of other sites.
+	origins   *http.CrossOriginProtection
 	draining  atomic.Bool
 	bodies    bodies
 	readiness readiness
