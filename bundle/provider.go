@@ -13,7 +13,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/rowan-authz/rowan/identity"
-	"github.com/rowan-authz/rowan/identity/userpool"
 )
 
 // Provider is providers/NAME.yaml: an identity provider that is registered in
@@ -120,7 +119,7 @@ func (n node) address() string {
 	if s == "" {
 		return ""
 	}
-	if problem := userpool.RedirectFault(s); problem != "" {
+	if problem := redirectFault(s); problem != "" {
 		n.fault("%s, have %s", problem, n.kind())
 	}
 	return s

@@ -6,7 +6,6 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/rowan-authz/rowan/access/dynamoitem"
 	"github.com/rowan-authz/rowan/conditions"
 )
 
@@ -151,7 +150,7 @@ func (n node) keyText(kind string) string {
 	}
 	switch kind {
 	case "N":
-		text, ok := dynamoitem.CanonicalNumber(s)
+		text, ok := canonicalNumber(s)
 		if !ok {
 			n.fault("want a number, the type of this key, have %s", n.kind())
 		}

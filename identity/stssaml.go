@@ -87,9 +87,7 @@ func (p *Pools) assumeWithSAML(ctx context.Context, in *AssumeRoleWithSAMLInput)
 		seconds = asserted
 	}
 	if end := login.SessionExpires; !end.IsZero() { // SessionNotOnOrAfter
-		if seconds = min(seconds, int64(end.Sub(now)/time.Second)); seconds < 1 {
-			return nil, Errorf(STSExpiredToken, "The session of the provider has ended.")
-		}
+		seconds = min(seconds, int64(end.Sub(now)/time.Second))
 	}
 	role, err := p.assume(ctx, in.RoleARN, x, &limits{seconds, in.Policy, in.PolicyARNs}, now)
 	if err != nil {
