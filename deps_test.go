@@ -34,6 +34,21 @@ func TestEngineLinksOnlyTheArrow(t *testing.T) {
 	require.ElementsMatch(t, []string{module + "/conditions", module + "/policy", module + "/engine"}, linked)
 }
 
+// TestAccessLinksOnlyTheArrow holds each access package of the root module to the arrow: beside the
+// standard library the three packages before it, itself, and what is internal to these.
+func TestAccessLinksOnlyTheArrow(t *testing.T) {
+	packages := strings.Fields(goTool(t, ".", "list", "./access/..."))
+	require.NotEmpty(t, packages)
+	for _, pkg := range packages {
+		own, _, _ := strings.Cut(strings.TrimPrefix(pkg, module+"/access/"), "/")
+		arrow := regexp.MustCompile(`^` + regexp.QuoteMeta(module) + `/(conditions|policy|engine|access/` + regexp.QuoteMeta(own) + `)(/internal/.*)?$`)
+		out := goTool(t, ".", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", pkg)
+		for linked := range strings.FieldsSeq(out) {
+			require.Regexp(t, arrow, linked, pkg)
+		}
+	}
+}
+
 // goMod is the part of `go mod edit -json` that the tests read.
 type goMod struct {
 	Require []struct {

@@ -47,18 +47,3 @@ func FuzzDocument(f *testing.F) {
 		}
 	})
 }
-
-func TestCanonicalNumber(t *testing.T) {
-	for in, want := range map[string]string{
-		"7": "7", "007": "7", "7.0": "7", "70e-1": "7", "+7": "7", "-7": "-7", "-0": "0", "0.0": "0", "-0.50": "-0.5", ".5": "0.5", "5.": "5",
-		"1e3": "1000", "1E-3": "0.001", "12.5e1": "125", "1.25e1": "12.5", "100": "100", "0.0120": "0.012",
-	} {
-		have, ok := canonicalNumber(in)
-		require.True(t, ok, in)
-		require.Equal(t, want, have, in)
-	}
-	for _, in := range []string{"", "-", "+", ".", "e1", "1e", "1e999999999", "0x7", "1_0", "NaN", "1.2.3", "--1", "+-1", " 1"} {
-		have, ok := canonicalNumber(in)
-		require.False(t, ok, "%q gives %q", in, have)
-	}
-}

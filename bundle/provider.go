@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/rowan-authz/rowan/identity"
+	"github.com/rowan-authz/rowan/identity/userpool"
 )
 
 // Provider is providers/NAME.yaml: an identity provider that is registered in
@@ -119,7 +120,7 @@ func (n node) address() string {
 	if s == "" {
 		return ""
 	}
-	if problem := redirectFault(s); problem != "" {
+	if problem := userpool.RedirectFault(s); problem != "" {
 		n.fault("%s, have %s", problem, n.kind())
 	}
 	return s

@@ -6,6 +6,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/rowan-authz/rowan/access/dynamoitem"
 	"github.com/rowan-authz/rowan/conditions"
 )
 
@@ -150,7 +151,7 @@ func (n node) keyText(kind string) string {
 	}
 	switch kind {
 	case "N":
-		text, ok := canonicalNumber(s)
+		text, ok := dynamoitem.CanonicalNumber(s)
 		if !ok {
 			n.fault("want a number, the type of this key, have %s", n.kind())
 		}

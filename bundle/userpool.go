@@ -1,8 +1,6 @@
 package bundle
 
 import (
-	"net"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -371,36 +369,11 @@ func (n node) urls() []string {
 		n.fault("more than %d addresses", maxURLs)
 	}
 	n.list(func(x node) {
-		if problem := redirectFault(x.Value); problem != "" && x.isText() {
+		if problem := userpool.RedirectFault(x.Value); problem != "" && x.isText() {
 			x.fault("%s, have %s", problem, x.kind())
 		}
 	})
 	return out
-}
-
-// redirectFault says why a browser may not be sent to an address; empty if it
-// may.
-func redirectFault(s string) string {
-	u, err := url.Parse(s)
-	switch {
-	case err != nil || len(s) > 1024 || u.Host == "" || u.Opaque != "":
-		return "want an address such as https://app.example/back"
-	case strings.Contains(s, "#"):
-		return "want an address without a fragment"
-	case u.User != nil:
-		return "want an address without a user"
-	case strings.ContainsAny(s, "*\\") || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
-		return "want one address in ASCII, without wildcards"
-	case u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())):
-		return "want https, or http on loopback"
-	}
-	return ""
-}
-
-// loopback reports whether a host can be this machine alone.
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 func (n node) scopes() []string {

@@ -59,8 +59,9 @@ func (o *GetCredentialsForIdentityOutput) LogValue() slog.Value {
 	return slog.StringValue(shortID(o.IdentityID))
 }
 
-// GetCredentialsForIdentity makes credentials that last an hour: the enhanced
-// flow. Source: identity-protocol §1.7.
+// GetCredentialsForIdentity makes credentials that last an hour, or as long as
+// the provider's own session if that ends before: the enhanced flow. Source:
+// identity-protocol §1.7.
 func (p *Pools) GetCredentialsForIdentity(ctx context.Context, in *GetCredentialsForIdentityInput) (*GetCredentialsForIdentityOutput, error) {
 	out, err := p.getCredentials(ctx, in)
 	if err != nil {
@@ -161,7 +162,10 @@ func (p *Pools) plan(ctx context.Context, pool *PoolConfig, id string, proofs []
 		IdentityID: id, PoolID: pool.ID, Authenticated: len(proofs) > 0, AMR: p.sessionAMR(pool, proofs),
 		Provider: poolPrincipal, Subject: id,
 		Tags: tags, TransitiveTags: transitive,
-		IssuedAt: now.Truncate(time.Second), Expires: now.Truncate(time.Second).Add(min(poolSessionLife, role.maxSession())),
+		IssuedAt: now.Truncate(time.Second), Expires: sessionEnd(now, min(poolSessionLife, role.maxSession()), proofs),
+	}
+	if !x.session.Expires.After(x.session.IssuedAt) {
+		return x, Errorf(NotAuthorized, "Invalid login token. The session of the provider has ended.")
 	}
 	if len(proofs) == 0 && pool.GuestPolicy != "" {
 		x.session.Policies = []string{pool.GuestPolicy}
@@ -179,6 +183,18 @@ func (p *Pools) plan(ctx context.Context, pool *PoolConfig, id string, proofs []
 		return x, badRoles("the trust policy of " + role.ARN + " does not allow " + refused)
 	}
 	return x, nil
+}
+
+// sessionEnd is when a session of the life ends: with a provider's own at the
+// latest, as at STS.
+func sessionEnd(now time.Time, life time.Duration, proofs []proof) time.Time {
+	end := now.Truncate(time.Second).Add(life)
+	for i := range proofs {
+		if e := proofs[i].login.SessionExpires; !e.IsZero() && e.Before(end) {
+			end = e.Truncate(time.Second)
+		}
+	}
+	return end
 }
 
 // poolKeys are the context keys of a pool's identity.

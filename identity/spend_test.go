@@ -88,19 +88,51 @@ func TestSTSSpendsAssertions(t *testing.T) {
 	require.Equal(t, identity.STSInvalidIdentityToken, identity.CodeOf(err))
 }
 
+// sessionEnds are ends of a provider's session, and how long Rowan's is then.
+var sessionEnds = map[string]struct{ ends, want time.Duration }{
+	"not said":       {0, time.Hour},
+	"later":          {2 * time.Hour, time.Hour},
+	"earlier":        {10 * time.Minute, 10 * time.Minute},
+	"between two":    {10*time.Second + 500*time.Millisecond, 10 * time.Second},
+	"in this second": {500 * time.Millisecond, 0},
+}
+
 // A session at STS ends with the provider's own at the latest.
 func TestSTSSessionEndsWithTheProviders(t *testing.T) {
-	for name, c := range map[string]struct{ ends, want time.Duration }{
-		"not said": {0, time.Hour},
-		"later":    {2 * time.Hour, time.Hour},
-		"earlier":  {10 * time.Minute, 10 * time.Minute},
-	} {
+	for name, c := range sessionEnds {
 		t.Run(name, func(t *testing.T) {
 			s, provider := newSpenderShop(t)
 			if c.ends > 0 {
 				provider.ends = noon.Add(c.ends)
 			}
 			out, err := s.AssumeRoleWithSAML(s.ctx, &identity.AssumeRoleWithSAMLInput{RoleARN: samlRole, PrincipalARN: samlARN, Assertion: assertion(t, nil)})
+			if c.want == 0 {
+				require.Equal(t, identity.STSExpiredToken, identity.CodeOf(err))
+				require.Empty(t, provider.spent)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, noon.Add(c.want), out.Credentials.Expires)
+		})
+	}
+}
+
+// So does a session of a pool.
+func TestPoolSessionEndsWithTheProviders(t *testing.T) {
+	for name, c := range sessionEnds {
+		t.Run(name, func(t *testing.T) {
+			s, provider := newSpenderShop(t)
+			logins := map[string]string{samlARN: `{"NameID": "alice"}`, google: s.token(google, "g-1", nil)}
+			id, err := s.GetID(s.ctx, &identity.GetIDInput{IdentityPoolID: poolID, Logins: logins})
+			require.NoError(t, err)
+			if c.ends > 0 {
+				provider.ends = noon.Add(c.ends)
+			}
+			out, err := s.GetCredentialsForIdentity(s.ctx, &identity.GetCredentialsForIdentityInput{IdentityID: id.IdentityID, Logins: logins})
+			if c.want == 0 {
+				require.Equal(t, identity.NotAuthorized, identity.CodeOf(err))
+				return
+			}
 			require.NoError(t, err)
 			require.Equal(t, noon.Add(c.want), out.Credentials.Expires)
 		})

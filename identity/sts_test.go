@@ -254,6 +254,50 @@ func assertion(t *testing.T, more claims) string {
 	return string(text)
 }
 
+// TestThreatRoleAttribute wants a role that the assertion lists together with
+// the provider that signed it: at STS alone, since in a pool the attribute
+// chooses nothing.
+func TestThreatRoleAttribute(t *testing.T) {
+	s := newShop(t, nil)
+	const evil = "arn:aws:iam::111122223333:saml-provider/Evil"
+	for _, c := range []struct {
+		pairs   any
+		allowed bool
+	}{
+		{samlRole + "," + samlARN, true},
+		{samlARN + "," + samlRole, true},
+		{[]string{userRole + "," + evil, samlRole + "," + samlARN}, true},
+		{samlRole + "," + evil, false},
+		{[]string{samlRole + "," + evil, userRole + "," + samlARN}, false},
+		{samlRole + "," + samlARN + "," + evil, false},
+		{samlRole + "," + samlARN + "x", false},
+		{samlRole + "x," + samlARN, false},
+		{strings.ToLower(samlRole) + "," + samlARN, false},
+		{samlRole + ";" + samlARN, false},
+		{samlRole, false},
+		{samlRole + ",", false},
+		{samlARN + "," + samlARN, false},
+		{samlRole + "," + samlRole, false},
+		{"", false},
+		{[]any{[]string{samlRole + "," + samlARN}}, false},
+	} {
+		_, err := s.AssumeRoleWithSAML(s.ctx, &identity.AssumeRoleWithSAMLInput{RoleARN: samlRole, PrincipalARN: samlARN, Assertion: assertion(t, claims{"Role": c.pairs})})
+		if c.allowed {
+			require.NoError(t, err, "%v", c.pairs)
+			continue
+		}
+		refused(t, err, identity.STSAccessDenied, "")
+	}
+	logins := map[string]string{samlARN: assertion(t, claims{"Role": adminRole + "," + samlARN})}
+	id := s.mustID(logins)
+	require.Equal(t, userRole, s.session(id, logins).RoleARN)
+	_, err := s.GetCredentialsForIdentity(s.ctx, &identity.GetCredentialsForIdentityInput{IdentityID: id, Logins: logins, CustomRoleARN: adminRole})
+	refused(t, err, identity.NotAuthorized, "")
+	s.pool.Providers[3].Roles = identity.RoleMapping{Type: "Token", Ambiguous: "Deny"}
+	_, err = identity.New(s.ctx, s.options)
+	require.ErrorContains(t, err, "must not choose roles")
+}
+
 func TestAssumeRoleWithSAML(t *testing.T) {
 	s := newShop(t, nil)
 	in := &identity.AssumeRoleWithSAMLInput{RoleARN: samlRole, PrincipalARN: samlARN, Assertion: assertion(t, nil)}

@@ -87,7 +87,9 @@ func (p *Pools) assumeWithSAML(ctx context.Context, in *AssumeRoleWithSAMLInput)
 		seconds = asserted
 	}
 	if end := login.SessionExpires; !end.IsZero() { // SessionNotOnOrAfter
-		seconds = min(seconds, int64(end.Sub(now)/time.Second))
+		if seconds = min(seconds, int64(end.Sub(now)/time.Second)); seconds < 1 {
+			return nil, Errorf(STSExpiredToken, "The session of the provider has ended.")
+		}
 	}
 	role, err := p.assume(ctx, in.RoleARN, x, &limits{seconds, in.Policy, in.PolicyARNs}, now)
 	if err != nil {

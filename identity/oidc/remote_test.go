@@ -10,8 +10,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/rowan-authz/rowan/identity/oidc"
@@ -421,6 +423,56 @@ func TestThreatProviderHangs(t *testing.T) {
 	require.ErrorIs(t, err, oidc.ErrUnavailable)
 	require.ErrorIs(t, err, context.Canceled)
 	require.ErrorIs(t, r.Refresh(ctx), context.Canceled)
+}
+
+// hanging is a network that never answers, and counts who asks.
+type hanging struct{ asked atomic.Int64 }
+
+func (h *hanging) RoundTrip(r *http.Request) (*http.Response, error) {
+	h.asked.Add(1)
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
+// A provider that hangs is given five seconds, even by a patient client.
+func TestThreatProviderHangsForFiveSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := &hanging{}
+		r, err := oidc.NewRemote(oidc.RemoteOptions{
+			Issuer: "https://idp.example.com", KeysURL: "https://idp.example.com/keys", Client: &http.Client{Transport: network}, Now: time.Now,
+		})
+		require.NoError(t, err)
+		begun := time.Now()
+		require.ErrorIs(t, has(t, r, "rsa"), oidc.ErrUnavailable)
+		require.Equal(t, 5*time.Second, time.Since(begun))
+		require.EqualValues(t, 1, network.asked.Load())
+	})
+}
+
+// Whatever a token's header says of keys, only the issuer's own address is
+// asked, and no more often.
+func TestThreatHeaderAsAddress(t *testing.T) {
+	evil := newProvider(t, rsaJWK("rsa", &otherRSA().PublicKey))
+	p := newProvider(t, aKey("rsa"))
+	r, _ := p.remote(t, nil)
+	require.NoError(t, has(t, r, "rsa"))
+	e := expect()
+	e.Issuers = []string{p.URL}
+	for _, more := range []object{
+		{"kid": evil.URL + "/keys"}, {"kid": "../../dev/null"}, {"kid": "' or 1=1--"},
+		{"jku": evil.URL + "/keys"}, {"x5u": evil.URL + "/keys"}, {"jwk": rsaJWK("rsa", &otherRSA().PublicKey)},
+		{"jku": evil.URL + "/keys", "kid": evil.URL + "/keys"},
+	} {
+		token := sign(t, jwt.SigningMethodRS256, otherRSA(), header(more), claims(object{"iss": p.URL}))
+		_, err := oidc.Verify(t.Context(), token, r, e, now)
+		require.Error(t, err)
+	}
+	token := sign(t, jwt.SigningMethodRS256, rsaKey(), header(object{"jku": evil.URL + "/keys"}), claims(object{"iss": p.URL}))
+	_, err := oidc.Verify(t.Context(), token, r, e, now)
+	require.NoError(t, err)
+	require.Zero(t, evil.fetches.Load())
+	require.Zero(t, evil.found.Load())
+	require.EqualValues(t, 1, p.fetches.Load())
 }
 
 // One caller that goes away does not end the fetch that others wait for.

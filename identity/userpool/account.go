@@ -13,7 +13,7 @@ func (d *Directory) viewCaller(ctx context.Context, token Sensitive) (*caller, e
 	if err != nil {
 		return nil, err
 	}
-	return c, d.store.View(ctx, func(tx identity.Tx) error { return d.live(tx, c) })
+	return c, d.store.View(ctx, func(tx identity.Tx) error { return d.live(tx, c, scopeUser) })
 }
 
 // GetUser returns what the client of an access token may see of its user.
@@ -133,7 +133,7 @@ func (d *Directory) UpdateUserAttributes(ctx context.Context, in *UpdateUserAttr
 			return err
 		}
 		email := c.user.attribute(attrEmail)
-		if email == "" || email == was.attribute(attrEmail) || !c.pool.autoVerifies(attrEmail) {
+		if email == "" || email == was.attribute(attrEmail) || !c.pool.verifiesEmail() {
 			return nil
 		}
 		var err error

@@ -21,6 +21,7 @@ type authSession struct {
 	Sub       string    `json:"s"`
 	Challenge string    `json:"n"`
 	Admin     bool      `json:"a,omitempty"`
+	Page      string    `json:"q,omitempty"` // of an Authorization
 	MFA       bool      `json:"m,omitempty"`
 	Attempt   string    `json:"t"`
 	Nonce     string    `json:"o"`
@@ -34,8 +35,12 @@ type authSession struct {
 	Device string `json:"d,omitempty"`
 }
 
+// ErrSignInOver is the cause of the error of a challenge that cannot be answered
+// any more: the sign-in has to begin anew.
+var ErrSignInOver = errors.New("the sign-in is over")
+
 func errSession(rest string) error {
-	return notAuthorized("Invalid session for the user%s", rest)
+	return identity.Errorf(identity.NotAuthorized, "Invalid session for the user%s", rest).Because(ErrSignInOver)
 }
 
 // challenge makes the step that asks for something.
@@ -47,7 +52,7 @@ func (d *Directory) challenge(s *signIn, name string, params map[string]string) 
 		}
 	}
 	session, err := d.sealSession(&authSession{
-		Pool: s.client.pool.ID, Client: s.client.ID, Sub: s.user.Sub, Challenge: name, Admin: s.admin,
+		Pool: s.client.pool.ID, Client: s.client.ID, Sub: s.user.Sub, Challenge: name, Admin: s.by.admin, Page: s.by.page.key(),
 		MFA: s.mfa, Attempt: s.attempt, Epoch: s.user.Epoch, Expires: d.now().Add(s.client.SessionLife),
 	})
 	return &step{challenge: name, params: params, session: session}, err
@@ -141,7 +146,7 @@ func (d *Directory) RespondToAuthChallenge(ctx context.Context, in *RespondToAut
 	if err != nil {
 		return nil, err
 	}
-	out, err := d.respond(ctx, c, in.ChallengeName, in.Session, in.ChallengeResponses, false)
+	out, err := d.respond(ctx, c, in.ChallengeName, in.Session, in.ChallengeResponses, entrance{})
 	return (*RespondToAuthChallengeOutput)(out), err
 }
 
@@ -158,19 +163,28 @@ func (d *Directory) AdminRespondToAuthChallenge(ctx context.Context, in *AdminRe
 	if err != nil {
 		return nil, err
 	}
-	out, err := d.respond(viaServer(ctx), c, in.ChallengeName, in.Session, in.ChallengeResponses, true)
+	out, err := d.respond(viaServer(ctx), c, in.ChallengeName, in.Session, in.ChallengeResponses, entrance{admin: true})
 	return (*AdminRespondToAuthChallengeOutput)(out), err
 }
 
 // response is an answer to a challenge with a session.
 type response struct {
 	client   *client
+	by       entrance
 	session  *authSession
 	username string
 	values   map[string]Sensitive
 }
 
-func (d *Directory) respond(ctx context.Context, c *client, challenge string, session Sensitive, values map[string]Sensitive, admin bool) (*InitiateAuthOutput, error) {
+func (d *Directory) respond(ctx context.Context, c *client, challenge string, session Sensitive, values map[string]Sensitive, by entrance) (*InitiateAuthOutput, error) {
+	next, err := d.next(ctx, c, challenge, session, values, by)
+	if err != nil {
+		return nil, err
+	}
+	return d.answer(next)
+}
+
+func (d *Directory) next(ctx context.Context, c *client, challenge string, session Sensitive, values map[string]Sensitive, by entrance) (*step, error) {
 	known := []string{challengeVerifier, challengeNewPassword, challengeTOTP, challengeSetup}
 	if !slices.Contains(known, challenge) {
 		return nil, invalid("The challenge %.40q is not supported.", challenge)
@@ -180,16 +194,16 @@ func (d *Directory) respond(ctx context.Context, c *client, challenge string, se
 		return nil, err
 	}
 	if challenge == challengeVerifier {
-		return d.respondVerifier(ctx, c, username, values, admin)
+		return d.respondVerifier(ctx, c, username, values, by)
 	}
 	s, of, err := d.openSession(session, challenge)
 	if err != nil {
 		return nil, err
 	}
-	if of != c || s.Admin != admin {
+	if of != c || s.Admin != by.admin || s.Page != by.page.key() {
 		return nil, errSession(".")
 	}
-	r := &response{client: c, session: s, username: username, values: values}
+	r := &response{client: c, by: by, session: s, username: username, values: values}
 	switch challenge {
 	case challengeNewPassword:
 		return d.respondNewPassword(ctx, r)
@@ -218,7 +232,7 @@ func (d *Directory) proceed(ctx context.Context, tx identity.Tx, r *response, u 
 		return nil, err
 	}
 	return d.advance(ctx, tx, &signIn{
-		client: r.client, user: u, admin: r.session.Admin, mfa: r.session.MFA || mfa, attempt: r.session.Attempt,
+		client: r.client, user: u, by: r.by, mfa: r.session.MFA || mfa, attempt: r.session.Attempt,
 	})
 }
 
@@ -238,14 +252,14 @@ func (c *client) newPasswordParams(u *user) map[string]string {
 	requiredJSON, _ := json.Marshal(append([]string{}, missing...))
 	hasJSON, _ := json.Marshal(has)
 	return map[string]string{
-		paramUserID: u.Username, "requiredAttributes": string(requiredJSON), "userAttributes": string(hasJSON),
+		paramUserID: u.Username, paramRequired: string(requiredJSON), "userAttributes": string(hasJSON),
 	}
 }
 
 const attributePrefix = "userAttributes."
 
 // respondNewPassword replaces a temporary password.
-func (d *Directory) respondNewPassword(ctx context.Context, r *response) (*InitiateAuthOutput, error) {
+func (d *Directory) respondNewPassword(ctx context.Context, r *response) (*step, error) {
 	password, err := required(r.values, "NEW_PASSWORD")
 	if err != nil {
 		return nil, err
@@ -284,17 +298,14 @@ func (d *Directory) respondNewPassword(ctx context.Context, r *response) (*Initi
 	})
 }
 
-// settleStep runs a transaction that ends in a step, and answers with it.
-func (d *Directory) settleStep(ctx context.Context, f func(identity.Tx) (*step, error)) (*InitiateAuthOutput, error) {
+// settleStep runs a transaction that ends in a step.
+func (d *Directory) settleStep(ctx context.Context, f func(identity.Tx) (*step, error)) (*step, error) {
 	var next *step
 	err := d.update(ctx, func(tx identity.Tx) (err error) {
 		next, err = f(tx)
 		return err
 	})
-	if err != nil {
-		return nil, aliasError(err)
-	}
-	return d.answer(next)
+	return next, aliasError(err)
 }
 
 func (d *Directory) replacePassword(ctx context.Context, tx identity.Tx, r *response, fresh *credential, attributes []Attribute) (*step, error) {

@@ -235,8 +235,8 @@ func (p *pool) aad(what, sub string) []byte { return []byte(p.key(what, sub)) }
 // have their sub as user name.
 func (p *pool) byEmail() bool { return slices.Contains(p.UsernameAttributes, attrEmail) }
 
-// autoVerifies reports whether an attribute is verified by a code.
-func (p *pool) autoVerifies(name string) bool { return slices.Contains(p.AutoVerified, name) }
+// verifiesEmail reports whether addresses are verified by a code.
+func (p *pool) verifiesEmail() bool { return slices.Contains(p.AutoVerified, attrEmail) }
 
 // group returns a group of the pool.
 func (p *pool) group(name string) (*GroupConfig, bool) {

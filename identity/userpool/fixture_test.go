@@ -37,6 +37,10 @@ const (
 	alias    = "8aliasclient"
 	strict   = "9strictclient"
 
+	callback      = "https://app.example/back"
+	callbackQuery = "http://localhost:3000/?tab=1"
+	apiScope      = "https://api.example/read"
+
 	clientSecret = "clientsecret0123456789abcdef"
 	password     = "Correct-Horse-9"
 	otherSecret  = "Another-Horse-8"
@@ -46,7 +50,11 @@ var allFlows = []string{flowSRP, flowPassword, flowRefresh, flowAdmin}
 
 func testConfigs() []Config {
 	client := func(id string) ClientConfig {
-		return ClientConfig{ID: id, Name: id, Flows: allFlows, PreventUserExistenceErrors: true, Revocation: true}
+		return ClientConfig{
+			ID: id, Name: id, Flows: allFlows, PreventUserExistenceErrors: true, Revocation: true,
+			CallbackURLs: []string{callback, callbackQuery}, LogoutURLs: []string{"https://app.example/bye"},
+			Scopes: []string{scopeOpenID, scopeEmail, scopePhone, scopeProfile, apiScope},
+		}
 	}
 	clients := func(ids ...string) []ClientConfig {
 		var out []ClientConfig
@@ -55,6 +63,7 @@ func testConfigs() []Config {
 			switch id {
 			case legacy:
 				c.PreventUserExistenceErrors = false
+				c.Scopes = append(c.Scopes, scopeUser)
 			case private:
 				c.HasSecret = true
 			case rotating:
@@ -63,6 +72,8 @@ func testConfigs() []Config {
 				c.ReadAttributes, c.WriteAttributes = []string{"name", "email"}, []string{"name", "email"}
 			case mute:
 				c.Flows, c.Revocation = []string{flowAdmin}, false
+			case alias:
+				c.Scopes = nil
 			}
 			out = append(out, c)
 		}

@@ -67,8 +67,8 @@ func errNoTOTP() error {
 func errNotSetUp() error { return invalid("User has not set up software token mfa") }
 
 // respondTOTP checks the code of a second factor.
-func (d *Directory) respondTOTP(ctx context.Context, r *response) (*InitiateAuthOutput, error) {
-	code, err := required(r.values, "SOFTWARE_TOKEN_MFA_CODE")
+func (d *Directory) respondTOTP(ctx context.Context, r *response) (*step, error) {
+	code, err := required(r.values, paramTOTP)
 	if err != nil {
 		return nil, err
 	}
@@ -289,7 +289,7 @@ func (d *Directory) verifySession(ctx context.Context, in *VerifySoftwareTokenIn
 
 // respondSetup makes the second factor that the session has proven the user's.
 // It never replaces one: who knows the password alone must not.
-func (d *Directory) respondSetup(ctx context.Context, r *response) (*InitiateAuthOutput, error) {
+func (d *Directory) respondSetup(ctx context.Context, r *response) (*step, error) {
 	if !r.session.Proven {
 		return nil, errSession(".")
 	}

@@ -15,7 +15,7 @@ func errRefreshToken() error { return notAuthorized("Invalid Refresh Token") }
 
 // refreshFlow is InitiateAuth with REFRESH_TOKEN_AUTH: new tokens, and the same
 // refresh token stays good.
-func (d *Directory) refreshFlow(ctx context.Context, c *client, params map[string]Sensitive) (*InitiateAuthOutput, error) {
+func (d *Directory) refreshFlow(ctx context.Context, c *client, params map[string]Sensitive) (*step, error) {
 	text, err := required(params, paramRefresh)
 	if err != nil {
 		return nil, err
@@ -27,11 +27,8 @@ func (d *Directory) refreshFlow(ctx context.Context, c *client, params map[strin
 	if c.HasSecret && hash == "" {
 		return nil, c.checkSecretHash("", hash)
 	}
-	g, err := d.refresh(ctx, c, text, func(u *user) error { return c.checkSecretHash(u.Username, hash) })
-	if err != nil {
-		return nil, err
-	}
-	return d.answer(&step{grant: g})
+	g, err := d.refresh(ctx, c, text, func(u *user, _ *family) error { return c.checkSecretHash(u.Username, hash) })
+	return &step{grant: g}, err
 }
 
 // checkSecret proves that a caller knows the client's secret itself.
@@ -62,7 +59,7 @@ func (d *Directory) GetTokensFromRefreshToken(ctx context.Context, in *GetTokens
 	if !c.RotateRefresh && !slices.Contains(c.Flows, flowRefresh) {
 		return nil, errFlow(flowRefresh)
 	}
-	g, err := d.refresh(ctx, c, string(in.RefreshToken), func(*user) error { return nil })
+	g, err := d.refresh(ctx, c, string(in.RefreshToken), func(*user, *family) error { return nil })
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +71,7 @@ func (d *Directory) GetTokensFromRefreshToken(ctx context.Context, in *GetTokens
 }
 
 // refresh redeems a refresh token. Source: identity-protocol §2.10.
-func (d *Directory) refresh(ctx context.Context, c *client, text string, prove func(*user) error) (*grant, error) {
+func (d *Directory) refresh(ctx context.Context, c *client, text string, prove func(*user, *family) error) (*grant, error) {
 	var g *grant
 	err := d.update(ctx, func(tx identity.Tx) (err error) {
 		g, err = d.refreshIn(tx, c, text, prove)
@@ -83,7 +80,7 @@ func (d *Directory) refresh(ctx context.Context, c *client, text string, prove f
 	return g, err
 }
 
-func (d *Directory) refreshIn(tx identity.Tx, c *client, text string, prove func(*user) error) (*grant, error) {
+func (d *Directory) refreshIn(tx identity.Tx, c *client, text string, prove func(*user, *family) error) (*grant, error) {
 	p := c.pool
 	r, fam, err := d.loadRefresh(tx, c, text)
 	if err != nil {
@@ -96,7 +93,7 @@ func (d *Directory) refreshIn(tx identity.Tx, c *client, text string, prove func
 	if err != nil {
 		return nil, err
 	}
-	if err := prove(u); err != nil {
+	if err := prove(u, fam); err != nil {
 		return nil, err
 	}
 	now := d.now()
@@ -123,7 +120,7 @@ func (d *Directory) refreshIn(tx identity.Tx, c *client, text string, prove func
 // loadRefresh finds a refresh token of the client with its family.
 func (d *Directory) loadRefresh(tx identity.Tx, c *client, text string) (*refreshToken, *family, error) {
 	r, fam := new(refreshToken), new(family)
-	err := get(tx, kindRefresh, c.pool.key(refreshHash(text)), r)
+	err := get(tx, kindRefresh, c.pool.key(bearerHash(text)), r)
 	if err == nil {
 		err = get(tx, kindFamily, c.pool.key(r.Sub, r.Origin), fam)
 	}
@@ -143,7 +140,7 @@ func (d *Directory) rotate(tx identity.Tx, g *grant, r *refreshToken, text strin
 	}
 	if r.Replaced.IsZero() {
 		r.Replaced = now
-		if err := put(tx, kindRefresh, g.client.pool.key(refreshHash(text)), r, g.family.Expires); err != nil {
+		if err := put(tx, kindRefresh, g.client.pool.key(bearerHash(text)), r, g.family.Expires); err != nil {
 			return err
 		}
 	}
@@ -179,14 +176,23 @@ func (d *Directory) RevokeToken(ctx context.Context, in *RevokeTokenInput) (*Rev
 	if err != nil || !c.checkSecret(in.ClientSecret) {
 		return nil, identity.Errorf(Unauthorized, "Invalid client or secret")
 	}
+	if err := d.revokeByToken(ctx, c, string(in.Token)); err != nil {
+		return nil, err
+	}
+	return &RevokeTokenOutput{}, nil
+}
+
+// revokeByToken ends the sign-in of a refresh token, for a client that has
+// proven its secret.
+func (d *Directory) revokeByToken(ctx context.Context, c *client, token string) error {
 	if !c.Revocation {
-		return nil, identity.Errorf(UnsupportedOperation, "Token revocation is not enabled for this client")
+		return identity.Errorf(UnsupportedOperation, "Token revocation is not enabled for this client")
 	}
-	if strings.Count(string(in.Token), ".") == 2 {
-		return nil, identity.Errorf(UnsupportedTokenType, "Only refresh tokens can be revoked")
+	if strings.Count(token, ".") == 2 {
+		return identity.Errorf(UnsupportedTokenType, "Only refresh tokens can be revoked")
 	}
-	err = d.update(ctx, func(tx identity.Tx) error {
-		r, fam, err := d.loadRefresh(tx, c, string(in.Token))
+	return d.update(ctx, func(tx identity.Tx) error {
+		r, fam, err := d.loadRefresh(tx, c, token)
 		if identity.CodeOf(err) == identity.NotAuthorized {
 			return nil
 		}
@@ -195,10 +201,6 @@ func (d *Directory) RevokeToken(ctx context.Context, in *RevokeTokenInput) (*Rev
 		}
 		return d.revoke(tx, c, r.Sub, r.Origin, fam)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return &RevokeTokenOutput{}, nil
 }
 
 // GlobalSignOut ends all sign-ins of a user.

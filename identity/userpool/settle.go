@@ -171,5 +171,15 @@ func (c *client) settle(p *pool) error {
 			return fmt.Errorf("attribute %q: the pool has none of that name", name)
 		}
 	}
+	for _, address := range slices.Concat(c.CallbackURLs, c.LogoutURLs) {
+		if why := RedirectFault(address); why != "" {
+			return fmt.Errorf("address %q: %s", address, why)
+		}
+	}
+	for _, s := range c.Scopes {
+		if !scopeName(s) {
+			return fmt.Errorf("scope %q: want the name of a scope, such as openid", s)
+		}
+	}
 	return only("flow", c.Flows, flowSRP, flowPassword, flowRefresh, flowAdmin)
 }

@@ -42,6 +42,9 @@ func TestNewRefuses(t *testing.T) {
 		"short life":          {func(c *Config) { c.Clients[0].AccessTokenLife = time.Minute }, "access token life"},
 		"long life":           {func(c *Config) { c.Clients[0].RefreshTokenLife = 4000 * 24 * time.Hour }, "refresh token life"},
 		"long session":        {func(c *Config) { c.Clients[0].SessionLife = time.Hour }, "session life"},
+		"callback in clear":   {func(c *Config) { c.Clients[0].CallbackURLs = []string{"http://app.example/"} }, "want https, or http on loopback"},
+		"logout anywhere":     {func(c *Config) { c.Clients[0].LogoutURLs = []string{"https://*.example/"} }, "without wildcards"},
+		"two scopes in one":   {func(c *Config) { c.Clients[0].Scopes = []string{"openid admin"} }, "scope"},
 		"long grace":          {func(c *Config) { c.Clients[0].RotateGrace = time.Hour }, "grace"},
 	} {
 		t.Run(name, func(t *testing.T) {

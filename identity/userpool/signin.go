@@ -26,6 +26,8 @@ const (
 	paramSecretHash = "SECRET_HASH"
 	paramRefresh    = "REFRESH_TOKEN"
 	paramSRPA       = "SRP_A"
+	paramTOTP       = "SOFTWARE_TOKEN_MFA_CODE"
+	paramRequired   = "requiredAttributes"
 )
 
 // Challenges that a sign-in may come to.
@@ -51,7 +53,7 @@ func (d *Directory) InitiateAuth(ctx context.Context, in *InitiateAuthInput) (*I
 	if in.AuthFlow == flowAdmin || in.AuthFlow == flowAdminOld {
 		return nil, invalid("Initiate Auth method not supported.")
 	}
-	return d.initiate(ctx, c, in.AuthFlow, in.AuthParameters, false)
+	return d.initiate(ctx, c, in.AuthFlow, in.AuthParameters, entrance{})
 }
 
 // AdminInitiateAuth begins a sign-in for a user, by a server that may. The
@@ -70,7 +72,7 @@ func (d *Directory) AdminInitiateAuth(ctx context.Context, in *AdminInitiateAuth
 	if in.AuthFlow == flowPassword {
 		return nil, invalid("Initiate Auth method not supported.")
 	}
-	out, err := d.initiate(viaServer(ctx), c, in.AuthFlow, in.AuthParameters, true)
+	out, err := d.initiate(viaServer(ctx), c, in.AuthFlow, in.AuthParameters, entrance{admin: true})
 	return (*AdminInitiateAuthOutput)(out), err
 }
 
@@ -80,7 +82,23 @@ func viaServer(ctx context.Context) context.Context {
 	return identity.WithClient(ctx, identity.Client{})
 }
 
-func (d *Directory) initiate(ctx context.Context, c *client, flow string, params map[string]Sensitive, admin bool) (*InitiateAuthOutput, error) {
+// entrance is where a sign-in came in. It goes on there and nowhere else.
+type entrance struct {
+	// admin says that a server signs the user in.
+	admin bool
+	// page is what the hosted page was asked for, nil elsewhere.
+	page *Authorization
+}
+
+func (d *Directory) initiate(ctx context.Context, c *client, flow string, params map[string]Sensitive, by entrance) (*InitiateAuthOutput, error) {
+	next, err := d.first(ctx, c, flow, params, by)
+	if err != nil {
+		return nil, err
+	}
+	return d.answer(next)
+}
+
+func (d *Directory) first(ctx context.Context, c *client, flow string, params map[string]Sensitive, by entrance) (*step, error) {
 	switch flow {
 	case flowAdminOld:
 		flow = flowAdmin
@@ -101,9 +119,9 @@ func (d *Directory) initiate(ctx context.Context, c *client, flow string, params
 		return nil, err
 	}
 	if flow == flowSRP {
-		return d.srpFlow(ctx, c, username, params, admin)
+		return d.srpFlow(ctx, c, username, params, by)
 	}
-	return d.passwordFlow(ctx, c, username, params, admin)
+	return d.passwordFlow(ctx, c, username, params, by)
 }
 
 // errFlow has a text of its own for SRP. Source: identity-protocol §2.5.
@@ -138,7 +156,7 @@ func required(params map[string]Sensitive, name string) (string, error) {
 }
 
 // passwordFlow proves a user by the password itself.
-func (d *Directory) passwordFlow(ctx context.Context, c *client, username string, params map[string]Sensitive, admin bool) (*InitiateAuthOutput, error) {
+func (d *Directory) passwordFlow(ctx context.Context, c *client, username string, params map[string]Sensitive, by entrance) (*step, error) {
 	password, err := required(params, paramPassword)
 	if err != nil {
 		return nil, err
@@ -156,7 +174,7 @@ func (d *Directory) passwordFlow(ctx context.Context, c *client, username string
 	if err != nil {
 		return nil, err
 	}
-	g := &guess{client: c, admin: admin, typed: username, match: match}
+	g := &guess{client: c, by: by, typed: username, match: match}
 	if s.user != nil {
 		g.checked = s.user.Password
 	}
@@ -182,7 +200,7 @@ func (d *Directory) suspect(ctx context.Context, c *client, username string) (su
 // guess is a password that was compared, or a proof of one.
 type guess struct {
 	client *client
-	admin  bool
+	by     entrance
 	// typed is the name that was guessed at.
 	typed string
 	match bool
@@ -197,17 +215,14 @@ type guess struct {
 // judge decides on a guess in one transaction: guesses that were compared at
 // the same time are counted one after another, and once the subject is locked
 // the right one is refused like the others.
-func (d *Directory) judge(ctx context.Context, g *guess) (*InitiateAuthOutput, error) {
+func (d *Directory) judge(ctx context.Context, g *guess) (*step, error) {
 	var next *step
 	err := d.update(ctx, func(tx identity.Tx) error {
 		var err error
 		next, err = d.judgeIn(ctx, tx, g)
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return d.answer(next)
+	return next, err
 }
 
 func (d *Directory) judgeIn(ctx context.Context, tx identity.Tx, g *guess) (*step, error) {
@@ -237,7 +252,7 @@ func (d *Directory) judgeIn(ctx context.Context, tx identity.Tx, g *guess) (*ste
 	if err := d.hitGuess(ctx, tx, p, s); err != nil {
 		return nil, err
 	}
-	next, err := d.advance(ctx, tx, &signIn{client: g.client, user: s.user, admin: g.admin})
+	next, err := d.advance(ctx, tx, &signIn{client: g.client, user: s.user, by: g.by})
 	if err != nil {
 		return nil, keep(err)
 	}
@@ -248,19 +263,21 @@ func (d *Directory) judgeIn(ctx context.Context, tx identity.Tx, g *guess) (*ste
 type signIn struct {
 	client *client
 	user   *user
-	admin  bool
+	by     entrance
 	// mfa says that the second factor is proven too.
 	mfa bool
 	// attempt names the sign-in in the counters of wrong codes.
 	attempt string
 }
 
-// step is what a sign-in comes to: a challenge, or a grant.
+// step is what a sign-in comes to: a challenge, or a grant; on the hosted page
+// it is a code instead of the grant.
 type step struct {
 	challenge string
 	params    map[string]string
 	session   Sensitive
 	grant     *grant
+	code      Sensitive
 }
 
 // advance says what comes next. Source: identity-protocol §2.5: the status is
@@ -294,6 +311,10 @@ func (d *Directory) advance(ctx context.Context, tx identity.Tx, s *signIn) (*st
 		if err := p.save(tx, u, u, false); err != nil {
 			return nil, err
 		}
+	}
+	if s.by.page != nil {
+		code, err := d.issueAuthCode(tx, s)
+		return &step{code: code}, err
 	}
 	g, err := d.grant(tx, s)
 	return &step{grant: g}, err

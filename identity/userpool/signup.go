@@ -102,7 +102,7 @@ func (d *Directory) signUp(ctx context.Context, p *pool, u *user) (*SignUpOutput
 			}
 		}
 		err := p.insert(tx, u, false)
-		if err == nil && email != "" && p.autoVerifies(attrEmail) {
+		if err == nil && email != "" && p.verifiesEmail() {
 			text, err = d.issueCode(tx, p, SignUpMessage, u.Sub, email, codeLife)
 		}
 		return err
@@ -295,7 +295,7 @@ func (p *pool) sendable(u *user, kind MessageKind) error {
 		return errUserNotFound()
 	case kind == SignUpMessage && u.Status != statusNew:
 		return invalid("User is already confirmed.")
-	case kind == SignUpMessage && (u.attribute(attrEmail) == "" || !p.autoVerifies(attrEmail)):
+	case kind == SignUpMessage && (u.attribute(attrEmail) == "" || !p.verifiesEmail()):
 		return invalid("Cannot resend codes. Auto verification not turned on.")
 	case kind == SignUpMessage:
 		return nil

@@ -43,7 +43,7 @@ type srpBlock struct {
 
 // srpFlow begins a proof of the password. A user that does not exist gets a
 // challenge too, where the client hides that. Source: identity-protocol §2.6.
-func (d *Directory) srpFlow(ctx context.Context, c *client, username string, params map[string]Sensitive, admin bool) (*InitiateAuthOutput, error) {
+func (d *Directory) srpFlow(ctx context.Context, c *client, username string, params map[string]Sensitive, by entrance) (*step, error) {
 	text, err := required(params, paramSRPA)
 	if err != nil {
 		return nil, err
@@ -57,7 +57,7 @@ func (d *Directory) srpFlow(ctx context.Context, c *client, username string, par
 		return nil, err
 	}
 	block := &srpBlock{
-		Pool: c.pool.ID, Client: c.ID, Admin: admin, Typed: username, A: a.Bytes(),
+		Pool: c.pool.ID, Client: c.ID, Admin: by.admin, Typed: username, A: a.Bytes(),
 		Expires: d.now().Add(c.SessionLife),
 	}
 	salt, v, err := d.srpSubject(c.pool, s, block)
@@ -105,7 +105,7 @@ func (d *Directory) fakeUser(p *pool, s subject, typed string) string {
 	return formatUUID(b)
 }
 
-func (d *Directory) srpAnswer(block *srpBlock, salt []byte) (*InitiateAuthOutput, error) {
+func (d *Directory) srpAnswer(block *srpBlock, salt []byte) (*step, error) {
 	plain, err := json.Marshal(block)
 	if err != nil {
 		return nil, err
@@ -114,7 +114,7 @@ func (d *Directory) srpAnswer(block *srpBlock, salt []byte) (*InitiateAuthOutput
 	if err != nil {
 		return nil, err
 	}
-	return &InitiateAuthOutput{ChallengeName: challengeVerifier, ChallengeParameters: map[string]string{
+	return &step{challenge: challengeVerifier, params: map[string]string{
 		"SALT":         new(big.Int).SetBytes(salt).Text(16),
 		"SRP_B":        new(big.Int).SetBytes(block.B).Text(16),
 		"SECRET_BLOCK": base64.StdEncoding.EncodeToString(sealed),
@@ -124,7 +124,7 @@ func (d *Directory) srpAnswer(block *srpBlock, salt []byte) (*InitiateAuthOutput
 }
 
 // respondVerifier checks a proof. Whatever is wrong with it has one answer.
-func (d *Directory) respondVerifier(ctx context.Context, c *client, username string, in map[string]Sensitive, admin bool) (*InitiateAuthOutput, error) {
+func (d *Directory) respondVerifier(ctx context.Context, c *client, username string, in map[string]Sensitive, by entrance) (*step, error) {
 	values := map[string]string{}
 	for _, name := range []string{paramSignature, paramBlock, paramTimestamp} {
 		v, err := required(in, name)
@@ -137,7 +137,7 @@ func (d *Directory) respondVerifier(ctx context.Context, c *client, username str
 	if err != nil {
 		return nil, errWrongPassword()
 	}
-	block, ok := d.openBlock(c, sealed, admin)
+	block, ok := d.openBlock(c, sealed, by)
 	if !ok || !block.is(username) || !d.near(values[paramTimestamp]) {
 		return nil, errWrongPassword()
 	}
@@ -147,7 +147,7 @@ func (d *Directory) respondVerifier(ctx context.Context, c *client, username str
 	}
 	sum := sha256.Sum256(sealed)
 	g := &guess{
-		client: c, admin: admin, typed: block.Typed,
+		client: c, by: by, typed: block.Typed,
 		nonce: hex.EncodeToString(sum[:]), nonceExpires: block.Expires,
 	}
 	if !block.Fake && s.user != nil && s.user.Password != nil && s.user.Username == block.User {
@@ -191,7 +191,7 @@ func (d *Directory) proven(ctx context.Context, p *pool, u *user, checked *crede
 
 // openBlock reads a SECRET_BLOCK that this pool made for the client and that
 // has not expired.
-func (d *Directory) openBlock(c *client, sealed []byte, admin bool) (*srpBlock, bool) {
+func (d *Directory) openBlock(c *client, sealed []byte, by entrance) (*srpBlock, bool) {
 	plain, err := d.sessions.Open(d.now(), identity.PurposeSRP, []byte(c.pool.ID), sealed)
 	if err != nil {
 		return nil, false
@@ -200,7 +200,7 @@ func (d *Directory) openBlock(c *client, sealed []byte, admin bool) (*srpBlock, 
 	if err := json.Unmarshal(plain, block); err != nil {
 		return nil, false
 	}
-	return block, block.Pool == c.pool.ID && block.Client == c.ID && block.Admin == admin && d.now().Before(block.Expires)
+	return block, block.Pool == c.pool.ID && block.Client == c.ID && block.Admin == by.admin && d.now().Before(block.Expires)
 }
 
 // is reports whether a name is the one that the block is for, in either form.

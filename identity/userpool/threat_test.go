@@ -330,7 +330,7 @@ func TestThreatSRPServerKeyWithoutPassword(t *testing.T) {
 	require.NoError(t, err)
 	raw, err := base64.StdEncoding.DecodeString(out.ChallengeParameters["SECRET_BLOCK"])
 	require.NoError(t, err)
-	block, ok := f.openBlock(f.clients[web], raw, false)
+	block, ok := f.openBlock(f.clients[web], raw, entrance{})
 	require.True(t, ok)
 	require.True(t, block.Fake)
 	key, err := srpServerKey(c.A, srpK, new(big.Int).SetBytes(block.Secret), new(big.Int).SetBytes(block.B))
@@ -632,6 +632,35 @@ func TestThreatMFABypassByOrder(t *testing.T) {
 	admin, err := f.AdminInitiateAuth(ctx, &AdminInitiateAuthInput{UserPoolID: strictPool, ClientID: strict, AuthFlow: flowAdmin, AuthParameters: map[string]Sensitive{"USERNAME": "jane", "PASSWORD": otherSecret}})
 	require.NoError(t, err)
 	require.Equal(t, challengeTOTP, admin.ChallengeName)
+}
+
+// TestThreatMFABypassByRefresh: new tokens say of the second factor what the
+// sign-in was, whatever has been set up since.
+func TestThreatMFABypassByRefresh(t *testing.T) {
+	f := newFixture(t)
+	f.user(plainPool, "jane")
+	factor := func(tokens *AuthenticationResult) bool {
+		login, err := f.Verifier(plainPool, loginKey).Verify(ctx, string(tokens.IDToken), []string{web})
+		require.NoError(t, err)
+		return login.MFA
+	}
+	without := f.tokens(web, "jane")
+	secret := f.enroll("jane")
+	out, err := f.signIn(web, "jane", password)
+	require.NoError(t, err)
+	done, err := f.respond(web, challengeTOTP, out.Session, map[string]Sensitive{"USERNAME": "jane", "SOFTWARE_TOKEN_MFA_CODE": f.totpCode(secret)})
+	require.NoError(t, err)
+	require.False(t, factor(without))
+	require.True(t, factor(done.AuthenticationResult))
+	for range 3 {
+		f.clock.pass(time.Minute)
+		again, err := f.refresh(web, without.RefreshToken)
+		require.NoError(t, err)
+		require.False(t, factor(again), "a factor set up later is none that was used")
+		again, err = f.refresh(web, done.AuthenticationResult.RefreshToken)
+		require.NoError(t, err)
+		require.True(t, factor(again))
+	}
 }
 
 func TestThreatLockoutAsDenialOfService(t *testing.T) {

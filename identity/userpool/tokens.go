@@ -29,8 +29,10 @@ type family struct {
 	AuthTime time.Time `json:"authTime"`
 	MFA      bool      `json:"mfa,omitempty"`
 	// Epoch is the user's when it began; the user's going on ends it.
-	Epoch   int    `json:"epoch"`
-	Scope   string `json:"scope"`
+	Epoch int    `json:"epoch"`
+	Scope string `json:"scope"`
+	// OAuth says that it began with an authorization code.
+	OAuth   bool   `json:"oauth,omitempty"`
 	Event   string `json:"event"`
 	Revoked bool   `json:"revoked,omitempty"`
 	// Expires is when no refresh token of it is good any more.
@@ -53,25 +55,28 @@ type grant struct {
 	origin string
 	// refresh is the new refresh token, empty if there is none.
 	refresh Sensitive
+	// nonce goes into the ID token, empty for none.
+	nonce string
 }
 
-// grant begins a family. It is stored with the transaction, and the tokens are
-// signed after it.
+// grant begins the family of an API sign-in.
 func (d *Directory) grant(tx identity.Tx, s *signIn) (*grant, error) {
+	return d.begin(tx, s.client, s.user, family{AuthTime: d.now(), MFA: s.mfa, Epoch: s.user.Epoch, Scope: scopeUser})
+}
+
+// begin begins a family. It is stored with the transaction, and the tokens are
+// signed after it.
+func (d *Directory) begin(tx identity.Tx, c *client, u *user, f family) (*grant, error) {
 	origin, err := d.uuid()
 	if err != nil {
 		return nil, err
 	}
-	event, err := d.uuid()
-	if err != nil {
+	if f.Event, err = d.uuid(); err != nil {
 		return nil, err
 	}
-	now := d.now()
-	g := &grant{client: s.client, user: s.user, origin: origin, family: family{
-		Client: s.client.ID, AuthTime: now, MFA: s.mfa, Epoch: s.user.Epoch,
-		Scope: scopeUser, Event: event, Expires: now.Add(s.client.RefreshTokenLife),
-	}}
-	if err := d.saveFamily(tx, s.client, s.user.Sub, origin, &g.family); err != nil {
+	f.Client, f.Expires = c.ID, d.now().Add(c.RefreshTokenLife)
+	g := &grant{client: c, user: u, origin: origin, family: f}
+	if err := d.saveFamily(tx, c, u.Sub, origin, &g.family); err != nil {
 		return nil, err
 	}
 	g.refresh, err = d.newRefresh(tx, g)
@@ -83,31 +88,37 @@ func (d *Directory) saveFamily(tx identity.Tx, c *client, sub, origin string, f 
 	return put(tx, kindFamily, c.pool.key(sub, origin), f, f.Expires.Add(max(c.AccessTokenLife, c.IDTokenLife)))
 }
 
-// newRefresh makes a refresh token: 256 random bits, of which only the hash is
-// kept.
+// newRefresh makes a refresh token, of which only the hash is kept.
 func (d *Directory) newRefresh(tx identity.Tx, g *grant) (Sensitive, error) {
-	b := make([]byte, 32)
-	if _, err := io.ReadFull(d.random, b); err != nil {
-		return "", fmt.Errorf("randomness for a refresh token: %w", err)
+	text, err := d.bearer()
+	if err != nil {
+		return "", err
 	}
-	text := base64.RawURLEncoding.EncodeToString(b)
 	r := refreshToken{Sub: g.user.Sub, Origin: g.origin}
-	return Sensitive(text), put(tx, kindRefresh, g.client.pool.key(refreshHash(text)), r, g.family.Expires)
+	return Sensitive(text), put(tx, kindRefresh, g.client.pool.key(bearerHash(text)), r, g.family.Expires)
 }
 
-func refreshHash(text string) string {
+// bearer makes a text that is worth what it stands for to whoever has it: 256
+// random bits.
+func (d *Directory) bearer() (string, error) {
+	b := make([]byte, 32)
+	if _, err := io.ReadFull(d.random, b); err != nil {
+		return "", fmt.Errorf("randomness for a token: %w", err)
+	}
+	return base64.RawURLEncoding.EncodeToString(b), nil
+}
+
+// bearerHash is what is kept of a bearer.
+func bearerHash(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
 }
 
-// issue signs the tokens of a grant.
+// issue signs the tokens of a grant. What began with an authorization code has
+// an ID token only if the scope openid was granted.
 func (d *Directory) issue(g *grant) (*AuthenticationResult, error) {
 	p, now := g.client.pool, d.now()
 	access, err := d.accessClaims(g, now)
-	if err != nil {
-		return nil, err
-	}
-	id, err := d.idClaims(g, now)
 	if err != nil {
 		return nil, err
 	}
@@ -115,14 +126,32 @@ func (d *Directory) issue(g *grant) (*AuthenticationResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	idToken, err := oidc.Sign(p.idKey, id)
+	out := &AuthenticationResult{
+		AccessToken: Sensitive(accessToken), RefreshToken: g.refresh,
+		ExpiresIn: int(g.client.AccessTokenLife / time.Second), TokenType: "Bearer",
+	}
+	if g.family.OAuth && !slices.Contains(splitScopes(g.family.Scope), scopeOpenID) {
+		return out, nil
+	}
+	id, err := d.idClaims(g, now)
 	if err != nil {
 		return nil, err
 	}
-	return &AuthenticationResult{
-		AccessToken: Sensitive(accessToken), IDToken: Sensitive(idToken), RefreshToken: g.refresh,
-		ExpiresIn: int(g.client.AccessTokenLife / time.Second), TokenType: "Bearer",
-	}, nil
+	if g.family.OAuth {
+		id["at_hash"] = halfHash(accessToken)
+	}
+	if g.nonce != "" {
+		id["nonce"] = g.nonce
+	}
+	idToken, err := oidc.Sign(p.idKey, id)
+	out.IDToken = Sensitive(idToken)
+	return out, err
+}
+
+// halfHash is at_hash. Source: OpenID Connect Core 1.0 §3.1.3.6, for RS256.
+func halfHash(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])
 }
 
 // claims are those that both tokens have. Source: identity-protocol §2.10.
@@ -153,6 +182,9 @@ func (d *Directory) accessClaims(g *grant, now time.Time) (map[string]any, error
 	claims["client_id"] = g.client.ID
 	claims["username"] = g.user.Username
 	claims["scope"] = g.family.Scope
+	if g.family.OAuth {
+		claims["version"] = 2
+	}
 	return claims, nil
 }
 
@@ -313,16 +345,16 @@ func (d *Directory) asCaller(ctx context.Context, token Sensitive, f func(identi
 		return err
 	}
 	return d.update(ctx, func(tx identity.Tx) error {
-		if err := d.live(tx, c); err != nil {
+		if err := d.live(tx, c, scopeUser); err != nil {
 			return err
 		}
 		return f(tx, c)
 	})
 }
 
-// live sets the caller's user, or says why the token is no longer good.
-func (d *Directory) live(tx identity.Tx, c *caller) error {
-	if !c.allows(scopeUser) {
+// live sets the caller's user, or says why the token is not good, or no longer.
+func (d *Directory) live(tx identity.Tx, c *caller, scope string) error {
+	if !c.allows(scope) {
 		return notAuthorized("Access Token does not have required scopes")
 	}
 	u, err := c.pool.load(tx, c.sub)

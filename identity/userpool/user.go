@@ -17,6 +17,7 @@ const (
 	kindName     = "username"    // pool/normal name → nameRecord
 	kindFamily   = "userfamily"  // pool/sub/origin_jti → family
 	kindRefresh  = "refresh"     // pool/hash → refreshToken
+	kindAuthCode = "authcode"    // pool/hash → authCode
 	kindCode     = "code"        // pool/purpose/subject → code
 	kindAttempts = "attempts"    // pool/what/subject → attempts
 	kindNonce    = "nonce"       // pool/nonce: a session or block that was used

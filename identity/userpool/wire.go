@@ -41,13 +41,14 @@ type CodeDeliveryDetails struct {
 }
 
 // AuthenticationResult is what a sign-in ends with. RefreshToken is empty
-// where a refresh gives no new one.
+// where a refresh gives no new one, IDToken where the scope openid was not
+// granted.
 type AuthenticationResult struct {
 	AccessToken  Sensitive `json:"AccessToken"`
 	ExpiresIn    int       `json:"ExpiresIn"`
 	TokenType    string    `json:"TokenType"`
 	RefreshToken Sensitive `json:"RefreshToken,omitempty"`
-	IDToken      Sensitive `json:"IdToken"`
+	IDToken      Sensitive `json:"IdToken,omitempty"`
 }
 
 // User is a user as administrators see one in lists and on creation.

@@ -186,10 +186,10 @@ func (d *Deployment) newLoginVerifiers() (map[string]identity.Verifier, error) {
 		}
 	}
 	for _, p := range d.options.Bundle.Providers {
-		name, kind := "", identity.OpenIDProvider
+		name, kind := facebook, identity.SocialProvider
 		switch {
 		case p.OIDC != nil:
-			name = p.OIDC.Name
+			name, kind = p.OIDC.Name, identity.OpenIDProvider
 		case p.SAML != nil:
 			name, kind = p.SAML.ARN, identity.SAML2Provider
 		}
@@ -241,12 +241,15 @@ func (d *Deployment) newSAMLVerifier(arn string) (identity.Verifier, error) {
 }
 
 func (d *Deployment) newFacebookVerifier() (identity.Verifier, error) {
-	f := d.options.Secrets.Facebook
-	if f == nil {
-		return nil, errors.New("the secrets file must have facebook: {appId, appSecret, endpoint}")
+	p, secret := d.Account.Facebook, d.options.Secrets.FacebookApp
+	switch {
+	case p == nil:
+		return nil, errors.New("the bundle does not register it")
+	case secret.Empty():
+		return nil, errors.New("the secrets file must have facebook: {appSecret: SECRET}")
 	}
 	return identity.NewFacebookVerifier(identity.FacebookOptions{
-		Endpoint: f.Endpoint, AppID: f.AppID, AppSecret: f.AppSecret, Client: d.client(), Now: d.options.Now,
+		Endpoint: p.Endpoint, AppID: p.AppID, AppSecret: secret, Client: d.client(), Now: d.options.Now,
 	})
 }
 
@@ -271,6 +274,10 @@ func (d *Deployment) Handler() (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	origins, err := newOrigins(d.url)
+	if err != nil {
+		return nil, err
+	}
 	rate := o.Rate
 	if rate == (Rate{}) {
 		rate = defaultRate
@@ -278,14 +285,13 @@ func (d *Deployment) Handler() (*Handler, error) {
 	h := &Handler{
 		Deployment: d, now: o.Now, random: o.Random, limits: newLimiter(rate), credentials: credentials, verifiers: verifiers,
 		services: []*service{identityPoolService(d.Pools), userPoolService(d.Directory)}, admin: newAdminService(d),
-		pages: http.NewServeMux(),
+		pages: http.NewServeMux(), origins: origins,
 	}
 	h.addPages()
 	return h, nil
 }
 
-// addPages adds the routes that are not AWS protocols. The hosted sign-in page
-// will stand here too, below /{pool}/.
+// addPages adds the routes that are not AWS protocols.
 func (h *Handler) addPages() {
 	for _, p := range []struct {
 		pattern, service, operation string
@@ -299,6 +305,40 @@ func (h *Handler) addPages() {
 		{"GET /{pool}/.well-known/jwks.json", "oidc", "UserPoolKeys", userPoolKeys},
 	} {
 		h.pages.HandleFunc(p.pattern, page(p.service, p.operation, p.answer))
+	}
+	h.addHosted()
+}
+
+// addHosted adds what a user pool has for browsers and OAuth clients. Source:
+// identity-protocol §2.11.
+func (h *Handler) addHosted() {
+	for pattern, handler := range map[string]http.HandlerFunc{
+		"GET /{pool}/oauth2/authorize":       hosted("Authorize", (*visitor).signInPage),
+		"GET /{pool}/login":                  hosted("SignInPage", (*visitor).signInPage),
+		"POST /{pool}/login":                 hosted("SignIn", (*visitor).signIn),
+		"GET /{pool}/signup":                 hosted("SignUpPage", (*visitor).signUpPage),
+		"POST /{pool}/signup":                hosted("SignUp", (*visitor).signUp),
+		"GET /{pool}/confirm":                hosted("ConfirmPage", (*visitor).confirmPage),
+		"POST /{pool}/confirm":               hosted("Confirm", (*visitor).confirm),
+		"GET /{pool}/forgotPassword":         hosted("ForgotPasswordPage", (*visitor).forgotPage),
+		"POST /{pool}/forgotPassword":        hosted("ForgotPassword", (*visitor).forgot),
+		"GET /{pool}/confirmForgotPassword":  hosted("ConfirmForgotPasswordPage", (*visitor).resetPage),
+		"POST /{pool}/confirmForgotPassword": hosted("ConfirmForgotPassword", (*visitor).reset),
+		"GET /{pool}/logout":                 page("hosted", "Logout", (*exchange).logout),
+		"POST /{pool}/logout":                page("hosted", "Logout", (*exchange).logout),
+
+		"POST /{pool}/oauth2/token":       endpoint("Token", (*exchange).token),
+		"OPTIONS /{pool}/oauth2/token":    preflightOf("POST"),
+		"GET /{pool}/oauth2/userInfo":     endpoint("UserInfo", (*exchange).userInfo),
+		"POST /{pool}/oauth2/userInfo":    endpoint("UserInfo", (*exchange).userInfo),
+		"OPTIONS /{pool}/oauth2/userInfo": preflightOf("GET, POST"),
+		"POST /{pool}/oauth2/revoke":      endpoint("Revoke", (*exchange).revoke),
+		"OPTIONS /{pool}/oauth2/revoke":   preflightOf("POST"),
+
+		"OPTIONS /{pool}/.well-known/openid-configuration": preflightOf("GET"),
+		"OPTIONS /{pool}/.well-known/jwks.json":            preflightOf("GET"),
+	} {
+		h.pages.HandleFunc(pattern, handler)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/rowan-authz/rowan/identity"
+	"github.com/rowan-authz/rowan/identity/userpool"
 )
 
 // exchange is one request and its answer, which is written once.
@@ -42,6 +43,10 @@ type fault struct {
 	// queryStatus and queryCode are those of STS, where they differ.
 	queryStatus int
 	queryCode   string
+	// oauth says that the code is one of OAuth; challenge is the
+	// WWW-Authenticate that goes with it, if any.
+	oauth     bool
+	challenge string
 	// cause is for the log; no answer holds it.
 	cause error
 }
@@ -175,6 +180,9 @@ func faultOf(err error) *fault {
 	}
 	if f := signatureFault(err); f != nil {
 		return f
+	}
+	if e, ok := errors.AsType[*userpool.OAuthError](err); ok {
+		return oauthFault(e)
 	}
 	var e *identity.Error
 	switch {

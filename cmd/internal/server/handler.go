@@ -29,6 +29,8 @@ type Handler struct {
 	// verifiers check signatures, by the service that is signed for.
 	verifiers map[string]*sigv4.Verifier
 	pages     *http.ServeMux
+	// origins tells posts of the hosted page from those of other sites.
+	origins   *http.CrossOriginProtection
 	draining  atomic.Bool
 	bodies    bodies
 	readiness readiness
@@ -38,6 +40,11 @@ type Handler struct {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := h.begin(w, r)
 	defer x.end()
+	if len(r.TransferEncoding) > 0 { // net/http hides whether there was a length too: a proxy may have gone by that
+		w.Header().Set("Connection", "close")
+		x.fail(badRequest("SerializationException", "The request must have a Content-Length and no Transfer-Encoding."))
+		return
+	}
 	size := r.ContentLength
 	if size < 0 || size > maxBody {
 		size = maxBody // more of it is never read

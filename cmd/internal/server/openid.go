@@ -27,6 +27,13 @@ type discovery struct {
 	Scopes                []string `json:"scopes_supported,omitempty"`
 	TokenAuthMethods      []string `json:"token_endpoint_auth_methods_supported,omitempty"`
 	ChallengeMethods      []string `json:"code_challenge_methods_supported,omitempty"`
+	RevocationAuthMethods []string `json:"revocation_endpoint_auth_methods_supported,omitempty"`
+	ResponseModes         []string `json:"response_modes_supported,omitempty"`
+	GrantTypes            []string `json:"grant_types_supported,omitempty"`
+	// NamesIssuer says that answers name their issuer. Source: RFC 9207 §3.
+	NamesIssuer bool `json:"authorization_response_iss_parameter_supported,omitempty"`
+	// RequestURI is true where it is left out.
+	RequestURI *bool `json:"request_uri_parameter_supported,omitempty"`
 }
 
 // userPoolDiscovery answers for a user pool, which is an issuer of its own.
@@ -36,7 +43,8 @@ func userPoolDiscovery(x *exchange) {
 		x.fail(notFound())
 		return
 	}
-	issuer := x.issuer(pool)
+	issuer, no := x.issuer(pool), false
+	proofs := []string{"client_secret_basic", "client_secret_post", "none"}
 	x.publish(discovery{
 		Issuer:                issuer,
 		AuthorizationEndpoint: issuer + "/oauth2/authorize",
@@ -49,8 +57,13 @@ func userPoolDiscovery(x *exchange) {
 		SubjectTypes:          []string{"public"},
 		Algorithms:            []string{"RS256"},
 		Scopes:                []string{"openid", "email", "phone", "profile"},
-		TokenAuthMethods:      []string{"client_secret_basic", "client_secret_post", "none"},
+		TokenAuthMethods:      proofs,
+		RevocationAuthMethods: proofs,
 		ChallengeMethods:      []string{"S256"},
+		ResponseModes:         []string{"query"},
+		GrantTypes:            []string{"authorization_code", "refresh_token"},
+		NamesIssuer:           true,
+		RequestURI:            &no,
 	})
 }
 
