@@ -36,7 +36,7 @@ func (b *Bundle) Evaluator(role, resource string, session *engine.Set) (*engine.
 	if err != nil {
 		return nil, err
 	}
-	set, err := b.resourceSet(resource)
+	set, err := b.ResourceSet(resource)
 	if err != nil {
 		return nil, err
 	}
@@ -87,8 +87,10 @@ func (b *Bundle) Owner(resource string) (account string, known bool, err error) 
 	return account, by != "", nil
 }
 
-// resourceSet returns the policies of a resource, nil if there are none.
-func (b *Bundle) resourceSet(resource string) (*engine.Set, error) {
+// ResourceSet returns the policies of a resource, nil if there are none: the
+// Resource of an Evaluator for a request about it. Of a role it is the trust
+// policy.
+func (b *Bundle) ResourceSet(resource string) (*engine.Set, error) {
 	if isRole(resource) {
 		i := slices.IndexFunc(b.Roles, func(r *Role) bool { return r.ARN == resource })
 		if i < 0 {

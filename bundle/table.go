@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/rowan-authz/rowan/access/dynamoitem"
 )
 
 // Table is tables/NAME.yaml: what a row is called in a store.
@@ -61,6 +63,24 @@ func (t *Table) Index(name string) (Index, bool) {
 		}
 	}
 	return Index{}, false
+}
+
+// Keys returns the key schema of the table and of its indexes, for
+// dynamoitem.
+func (t *Table) Keys() dynamoitem.Table {
+	out := dynamoitem.Table{Key: keySchema(t.PartitionKey, t.SortKey), Indexes: make(map[string]dynamoitem.Key, len(t.Indexes))}
+	for _, x := range t.Indexes {
+		out.Indexes[x.Name] = keySchema(x.PartitionKey, x.SortKey)
+	}
+	return out
+}
+
+func keySchema(partition, sort Attribute) dynamoitem.Key {
+	k := dynamoitem.Key{Partition: []dynamoitem.Attribute{{Name: partition.Name, Type: partition.Type}}}
+	if sort.Name != "" {
+		k.Sort = []dynamoitem.Attribute{{Name: sort.Name, Type: sort.Type}}
+	}
+	return k
 }
 
 // table reads tables/NAME.yaml.

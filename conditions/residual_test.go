@@ -28,9 +28,13 @@ func residualContext(t testing.TB, v *conditions.Vocabulary) *conditions.Context
 // condition itself, for values of every sort.
 func TestResidualEqualsTest(t *testing.T) {
 	v, err := conditions.AWS().With([]conditions.Key{
-		{Name: "typed:numbers", Kind: conditions.Number, List: true}, {Name: "typed:number", Kind: conditions.Number},
-		{Name: "typed:ip", Kind: conditions.StringOrIP}, {Name: "typed:when", Kind: conditions.Date}, {Name: "typed:arn", Kind: conditions.ARN},
-		{Name: "typed:flag", Kind: conditions.Bool}, {Name: "typed:bytes", Kind: conditions.Binary},
+		{Name: "typed:numbers", Kind: conditions.Number, List: true},
+		{Name: "typed:number", Kind: conditions.Number},
+		{Name: "typed:ip", Kind: conditions.StringOrIP},
+		{Name: "typed:when", Kind: conditions.Date},
+		{Name: "typed:arn", Kind: conditions.ARN},
+		{Name: "typed:flag", Kind: conditions.Bool},
+		{Name: "typed:bytes", Kind: conditions.Binary},
 	})
 	require.NoError(t, err)
 	texts := []string{
@@ -46,13 +50,41 @@ func TestResidualEqualsTest(t *testing.T) {
 		values = append(values, conditions.List(strings.Split(pair, ",")))
 	}
 	stringValues := [][]string{
-		{"a"}, {"a", "b"}, {"${aws:username}"}, {"${aws:username}", "a"}, {"${app:dark}"}, {"${app:dark}", "a"}, {"${app:none}"}, {"${app:none}", "b"},
-		{"${app:none, 'b'}"}, {"${app:empty}"}, {"*"}, {"a*", "?"}, {"x${*}y"}, {"${aws:username}*"}, {"*${aws:username}"}, {"${$}{aws:username}"}, {"É"}, {"kk"}, {"${app:tricky}"},
+		{"a"},
+		{"a", "b"},
+		{"${aws:username}"},
+		{"${aws:username}", "a"},
+		{"${app:dark}"},
+		{"${app:dark}", "a"},
+		{"${app:none}"},
+		{"${app:none}", "b"},
+		{"${app:none, 'b'}"},
+		{"${app:empty}"},
+		{"*"},
+		{"a*", "?"},
+		{"x${*}y"},
+		{"${aws:username}*"},
+		{"*${aws:username}"},
+		{"${$}{aws:username}"},
+		{"É"},
+		{"kk"},
+		{"${app:tricky}"},
 		{"*", "${app:dark}"},
 	}
 	arnValues := [][]string{
-		{"arn:aws:iam::${app:account}:role/${aws:username}"}, {"arn:aws:iam::${app:account}:role/*"}, {"arn:aws:iam::${app:tricky}:role/ann"}, {"arn:aws:iam::*:role/ann"},
-		{"${app:head}:k"}, {"arn:*:${app:tail}"}, {"${app:head}*"}, {"*${app:head}"}, {"${app:head}"}, {"${app:none}:k"}, {"${app:dark}"}, {"${app:dark}", "arn:aws:s3:::*"}, {"arn:aws:s3:::bkt", "arn:*:s3:::bkt:?"},
+		{"arn:aws:iam::${app:account}:role/${aws:username}"},
+		{"arn:aws:iam::${app:account}:role/*"},
+		{"arn:aws:iam::${app:tricky}:role/ann"},
+		{"arn:aws:iam::*:role/ann"},
+		{"${app:head}:k"},
+		{"arn:*:${app:tail}"},
+		{"${app:head}*"},
+		{"*${app:head}"},
+		{"${app:head}"},
+		{"${app:none}:k"},
+		{"${app:dark}"},
+		{"${app:dark}", "arn:aws:s3:::*"},
+		{"arn:aws:s3:::bkt", "arn:*:s3:::bkt:?"},
 	}
 	sets := map[string][][]string{
 		"String": stringValues, "Arn": arnValues,

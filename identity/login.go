@@ -3,6 +3,8 @@ package identity
 import (
 	"context"
 	"net/netip"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/rowan-authz/rowan/identity/oidc"
@@ -78,6 +80,24 @@ type Client struct {
 	UserAgent string
 	// TLS says that nobody between could read the call.
 	TLS bool
+}
+
+// Keys returns the context keys that a request has of its connection, of the
+// time and of the region that it was sent to; region may be empty. Source:
+// iam-semantics §5.3.
+func (c Client) Keys(now time.Time, region string) []ContextKey {
+	keys := []ContextKey{
+		{"aws:CurrentTime", []string{now.UTC().Format(time.RFC3339)}},
+		{"aws:EpochTime", []string{strconv.FormatInt(now.Unix(), 10)}},
+		{"aws:SecureTransport", []string{strconv.FormatBool(c.TLS)}},
+		{"aws:UserAgent", some(c.UserAgent)},
+		{"aws:RequestedRegion", some(region)},
+		{"aws:ViaAWSService", []string{"false"}},
+	}
+	if c.Address.IsValid() {
+		keys = append(keys, ContextKey{"aws:SourceIp", []string{c.Address.Unmap().WithZone("").String()}})
+	}
+	return slices.DeleteFunc(keys, func(k ContextKey) bool { return len(k.Values) == 0 })
 }
 
 type clientKey struct{}

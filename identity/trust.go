@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -119,23 +118,13 @@ func (p *Pools) trustRequest(ctx context.Context, a *assumption, action string, 
 // trustContext gives the context keys of the exchange. Source: identity-protocol
 // §1.12; iam-semantics §5.3, §5.4.
 func (p *Pools) trustContext(ctx context.Context, a *assumption, now time.Time) (*conditions.Context, error) {
-	client := ClientFrom(ctx)
-	keys := slices.Concat(a.keys, []ContextKey{
+	keys := slices.Concat(a.keys, ClientFrom(ctx).Keys(now, p.options.Account.Region), []ContextKey{
 		{"aws:FederatedProvider", some(a.federated)},
-		{"aws:CurrentTime", []string{now.UTC().Format(time.RFC3339)}},
-		{"aws:EpochTime", []string{strconv.FormatInt(now.Unix(), 10)}},
-		{"aws:SecureTransport", []string{strconv.FormatBool(client.TLS)}},
-		{"aws:UserAgent", some(client.UserAgent)},
-		{"aws:RequestedRegion", some(p.options.Account.Region)},
 		{"aws:ResourceAccount", []string{p.options.Account.ID}},
-		{"aws:ViaAWSService", []string{"false"}},
 		{"sts:RoleSessionName", some(a.sessionName)},
 		{"sts:SourceIdentity", some(a.sourceIdentity)},
 		{"sts:TransitiveTagKeys", a.transitive},
 	})
-	if client.Address.IsValid() {
-		keys = append(keys, ContextKey{"aws:SourceIp", []string{client.Address.Unmap().WithZone("").String()}})
-	}
 	names := make([]string, len(a.tags))
 	for i, t := range a.tags {
 		names[i] = t.Key

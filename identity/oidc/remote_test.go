@@ -459,8 +459,12 @@ func TestThreatHeaderAsAddress(t *testing.T) {
 	e := expect()
 	e.Issuers = []string{p.URL}
 	for _, more := range []object{
-		{"kid": evil.URL + "/keys"}, {"kid": "../../dev/null"}, {"kid": "' or 1=1--"},
-		{"jku": evil.URL + "/keys"}, {"x5u": evil.URL + "/keys"}, {"jwk": rsaJWK("rsa", &otherRSA().PublicKey)},
+		{"kid": evil.URL + "/keys"},
+		{"kid": "../../dev/null"},
+		{"kid": "' or 1=1--"},
+		{"jku": evil.URL + "/keys"},
+		{"x5u": evil.URL + "/keys"},
+		{"jwk": rsaJWK("rsa", &otherRSA().PublicKey)},
 		{"jku": evil.URL + "/keys", "kid": evil.URL + "/keys"},
 	} {
 		token := sign(t, jwt.SigningMethodRS256, otherRSA(), header(more), claims(object{"iss": p.URL}))

@@ -471,14 +471,14 @@ func TestThreatCodeBruteForce(t *testing.T) {
 						return err
 					})
 				}
-				f.outbox.mu.Lock()
+				f.mu.Lock()
 				for _, m := range f.sent {
 					if strings.EqualFold(m.To, "victim@example.com") {
 						mails++
 					}
 				}
 				f.sent = nil
-				f.outbox.mu.Unlock()
+				f.mu.Unlock()
 			}
 			f.clock.pass(time.Hour)
 			access = f.tokens(alias, "eve").AccessToken

@@ -168,9 +168,14 @@ func findUpwards(name string) (string, error) {
 func run(dir, name string, args ...string) error {
 	cmd := exec.CommandContext(context.Background(), name, args...)
 	cmd.Dir = dir
+	return output(cmd)
+}
+
+// output runs a command; its error has the end of what it said.
+func output(cmd *exec.Cmd) error {
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("%s %s: %w: %s", filepath.Base(name), strings.Join(args, " "), err, out[max(0, len(out)-1000):])
+		return fmt.Errorf("%s %s: %w: %s", filepath.Base(cmd.Path), strings.Join(cmd.Args[1:], " "), err, out[max(0, len(out)-1000):])
 	}
 	return nil
 }

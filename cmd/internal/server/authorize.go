@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/rowan-authz/rowan/engine"
@@ -78,8 +76,7 @@ func (x *exchange) authorize(caller *engine.Caller, action, resource string) err
 	if d.Allowed() {
 		return nil
 	}
-	f := badRequest("AccessDeniedException", "User: %s is not authorized to perform: %s on resource: %s %s",
-		caller.Principal.String(), action, resource, because(d, action))
+	f := badRequest("AccessDeniedException", "%s", httpauth.Denial(q, d))
 	if d.Fault != engine.NoFault {
 		f.cause = errors.New(d.Fault.String())
 	}
@@ -91,57 +88,12 @@ func (x *exchange) describe(q *engine.Request) error {
 	if q.Context == nil {
 		return errors.New("a caller without context")
 	}
-	client := identity.ClientFrom(x.r.Context())
-	keys := [][2]string{
-		{"aws:CurrentTime", x.now.UTC().Format(time.RFC3339)},
-		{"aws:EpochTime", strconv.FormatInt(x.now.Unix(), 10)},
-		{"aws:SecureTransport", strconv.FormatBool(client.TLS)},
-		{"aws:RequestedRegion", x.Account.Region},
-		{"aws:ViaAWSService", "false"},
-	}
-	if client.Address.IsValid() {
-		keys = append(keys, [2]string{"aws:SourceIp", client.Address.String()})
-	}
-	if client.UserAgent != "" {
-		keys = append(keys, [2]string{"aws:UserAgent", client.UserAgent})
-	}
-	for _, k := range keys {
-		if err := q.Context.Set(k[0], k[1]); err != nil {
+	for _, k := range identity.ClientFrom(x.r.Context()).Keys(x.now, x.Account.Region) {
+		if err := q.Context.Set(k.Name, k.Values...); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// policyNames are what AWS calls the kinds of policies in its denials.
-var policyNames = map[engine.Authority]string{
-	engine.ByResourceControl: "resource control policy",
-	engine.ByServiceControl:  "service control policy",
-	engine.ByEndpoint:        "VPC endpoint policy",
-	engine.ByBoundary:        "permissions boundary",
-	engine.BySession:         "session policy",
-	engine.ByIdentity:        "identity-based policy",
-	engine.ByResource:        "resource-based policy",
-}
-
-// because says which kind of policy denied, in the words of AWS. Source: IAM
-// User Guide, "Troubleshoot access denied error messages".
-func because(d engine.Decision, action string) string {
-	name, ok := policyNames[d.By]
-	switch {
-	case !ok:
-		return "because no policy allows the " + action + " action"
-	case d.Outcome == engine.ExplicitDeny:
-		return "with an explicit deny in " + article(name)
-	}
-	return "because no " + name + " allows the " + action + " action"
-}
-
-func article(name string) string {
-	if strings.ContainsRune("aeiou", rune(name[0])) {
-		return "an " + name
-	}
-	return "a " + name
 }
 
 // resource returns the ARN of the pool that the member of a request names, "*"

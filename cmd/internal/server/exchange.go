@@ -2,18 +2,17 @@ package server
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"runtime/debug"
 	"strconv"
 	"time"
 
 	"github.com/rowan-authz/rowan/identity"
+	"github.com/rowan-authz/rowan/identity/httpauth"
 	"github.com/rowan-authz/rowan/identity/userpool"
 )
 
@@ -64,7 +63,7 @@ func badRequest(code, format string, args ...any) *fault {
 // begin makes the exchange of a request and sets what every answer has.
 func (h *Handler) begin(w http.ResponseWriter, r *http.Request) *exchange {
 	x := &exchange{Handler: h, w: w, now: h.now(), refuse: refuseJSON, contentType: json11, id: h.requestID()}
-	x.r = r.WithContext(identity.WithClient(r.Context(), clientOf(r)))
+	x.r = r.WithContext(identity.WithClient(r.Context(), httpauth.ClientOf(r)))
 	w.Header().Set("Date", x.now.UTC().Format(http.TimeFormat)) // clients set their clock by it
 	w.Header().Set("X-Amzn-Requestid", x.id)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -149,16 +148,6 @@ func internal(cause error) *fault {
 		status: http.StatusInternalServerError, code: string(identity.InternalError),
 		message: "Something went wrong on our side. Please try again.", cause: cause,
 	}
-}
-
-// clientOf says who is at the other end of the connection. Headers have no
-// say in it.
-func clientOf(r *http.Request) identity.Client {
-	c := identity.Client{UserAgent: r.UserAgent(), TLS: r.TLS != nil && r.TLS.Version >= tls.VersionTLS12}
-	if at, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		c.Address = at.Addr().Unmap().WithZone("")
-	}
-	return c
 }
 
 // requestID returns a UUID of version 4.

@@ -19,10 +19,18 @@ type Secrets struct {
 	// AccessKeys are the administrators' secret access keys by access key id,
 	// Clients those of app clients by client id.
 	AccessKeys, Clients map[string]identity.Secret
-	// FacebookApp is the app secret of the app whose users Facebook vouches for.
-	FacebookApp identity.Secret
+	// Facebook is nil without logins of Facebook.
+	Facebook *Facebook
 	// SMTPPassword is that of the mail server's user.
 	SMTPPassword identity.Secret
+}
+
+// Facebook is the application that Facebook's tokens are for, and where they
+// are inspected: at Facebook https://graph.facebook.com/debug_token.
+type Facebook struct {
+	AppID     string
+	AppSecret identity.Secret
+	Endpoint  string
 }
 
 // maxSecrets bounds a secrets file.
@@ -32,8 +40,10 @@ const maxSecrets = 1 << 20
 type secretsFile struct {
 	AccessKeys map[string]string `yaml:"accessKeys"`
 	Clients    map[string]string `yaml:"clients"`
-	Facebook   struct {
+	Facebook   *struct {
+		AppID     string `yaml:"appId"`
 		AppSecret string `yaml:"appSecret"`
+		Endpoint  string `yaml:"endpoint"`
 	} `yaml:"facebook"`
 	SMTP struct {
 		Password string `yaml:"password"`
@@ -44,7 +54,7 @@ type secretsFile struct {
 //
 //	accessKeys: {AKIA…: SECRET}
 //	clients: {CLIENTID: SECRET}
-//	facebook: {appSecret: SECRET}
+//	facebook: {appId: ID, appSecret: SECRET, endpoint: URL}
 //	smtp: {password: SECRET}
 //
 // It refuses unknown members. No error shows a secret.
@@ -58,16 +68,16 @@ func ParseSecrets(src []byte) (*Secrets, error) {
 	if err := decoder.Decode(&f); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("secrets file%s: not the members that it may have", line(err))
 	}
-	out := &Secrets{
-		FacebookApp:  identity.NewSecret([]byte(f.Facebook.AppSecret)),
-		SMTPPassword: identity.NewSecret([]byte(f.SMTP.Password)),
-	}
+	out := &Secrets{SMTPPassword: identity.NewSecret([]byte(f.SMTP.Password))}
 	var err error
 	if out.AccessKeys, err = newSecrets("accessKeys", f.AccessKeys); err != nil {
 		return nil, err
 	}
 	if out.Clients, err = newSecrets("clients", f.Clients); err != nil {
 		return nil, err
+	}
+	if f.Facebook != nil {
+		out.Facebook = &Facebook{AppID: f.Facebook.AppID, AppSecret: identity.NewSecret([]byte(f.Facebook.AppSecret)), Endpoint: f.Facebook.Endpoint}
 	}
 	return out, nil
 }

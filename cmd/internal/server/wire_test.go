@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rowan-authz/rowan/identity"
+	"github.com/rowan-authz/rowan/identity/httpauth"
 )
 
 const guest = `{"IdentityPoolId":"` + demoPool + `"}`
@@ -213,7 +214,7 @@ func TestThreatLimitByNetworks(t *testing.T) {
 func TestLimiterIsBounded(t *testing.T) {
 	l := newLimiter(Rate{PerSecond: 1, Burst: 1})
 	f := &fixture{at: time.Unix(1e9, 0)}
-	first := clientOf(&http.Request{RemoteAddr: "192.0.2.1:1"}).Address
+	first := httpauth.ClientOf(&http.Request{RemoteAddr: "192.0.2.1:1"}).Address
 	require.True(t, l.take(first, f.at))
 	a := first
 	for range maxAddresses {
