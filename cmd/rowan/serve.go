@@ -41,18 +41,21 @@ type serveCommand struct {
 	SMTP    string `name:"smtp" placeholder:"HOST:PORT" help:"The mail server for codes."`
 	From    string `name:"smtp-from" placeholder:"ADDRESS" help:"The sender of mail, such as 'Accounts <accounts@example.com>'."`
 	User    string `name:"smtp-user" placeholder:"NAME" help:"The user at the mail server; the password is smtp: {password: …} of the secrets file."`
+
+	Gateways gatewayFlags `embed:""`
 }
 
 // Help describes the command.
 func (*serveCommand) Help() string {
-	return `Speaks cognito-identity, cognito-idp and STS to unmodified AWS SDKs, with the bundle's pools, roles and administrators. Ends on SIGINT or SIGTERM, once the requests under way are answered.
+	return `Speaks cognito-identity, cognito-idp and STS to unmodified AWS SDKs, with the bundle's pools, roles and administrators. With --dynamodb-… or --s3-… it also guards servers of rows and objects: clients sign with the credentials of a pool, and what the policies allow is forwarded. Ends on SIGINT or SIGTERM, once the requests under way are answered.
 
 Exit status: 0 ended as asked, 2 it could not serve, 3 the bundle cannot be loaded.
 
 Examples:
 
     rowan serve --dev
-    rowan serve --bundle scores --listen 0.0.0.0:443 --url https://auth.example.com --tls-cert cert.pem --tls-key key.pem --secrets secrets.yaml --smtp mail.example.com:587 --smtp-from accounts@example.com`
+    rowan serve --bundle scores --listen 0.0.0.0:443 --url https://auth.example.com --tls-cert cert.pem --tls-key key.pem --secrets secrets.yaml --smtp mail.example.com:587 --smtp-from accounts@example.com
+    rowan serve --dev --dynamodb-listen 127.0.0.1:8001 --dynamodb-upstream http://127.0.0.1:4567 --secrets secrets.yaml`
 }
 
 // Run serves until a signal ends it.
@@ -104,14 +107,26 @@ func (s *serveCommand) serve(ctx context.Context, c *console, b *bundle.Bundle) 
 	if err != nil {
 		return err
 	}
+	gateways, err := s.Gateways.open(ctx, h, &options, config)
+	defer func() {
+		for _, g := range gateways {
+			_ = g.listener.Close()
+		}
+	}()
+	if err != nil {
+		return err
+	}
 	s.announce(c, l.Addr(), options.URL)
+	for _, g := range gateways {
+		c.printf("guarding %s on %s\n", g.name, g.listener.Addr())
+	}
 	if err := c.out.Flush(); err != nil {
 		return err
 	}
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
 	go func() { defer close(ended); h.Run(running) }()
-	err = h.Serve(ctx, l)
+	err = serveAll(ctx, gateways, &options, func(ctx context.Context) error { return h.Serve(ctx, l) })
 	end()
 	<-ended
 	return err

@@ -221,7 +221,13 @@ func keyrings(t testing.TB) (sessions, storage *identity.Keyring) {
 // serveShop serves the shop on loopback until the test ends.
 func serveShop(t testing.TB) *shopServer {
 	t.Helper()
-	b, err := bundle.Load(shop(), "shop", conditions.AWS())
+	return serveFiles(t, shop())
+}
+
+// serveFiles serves a bundle like the shop.
+func serveFiles(t testing.TB, files fstest.MapFS) *shopServer {
+	t.Helper()
+	b, err := bundle.Load(files, "shop", conditions.AWS())
 	require.NoError(t, err)
 	f := &shopServer{t: t, clock: &clock{}, log: &safeBuffer{}}
 	f.mail = mail.NewSink(&safeBuffer{})

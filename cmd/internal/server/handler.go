@@ -58,6 +58,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.route()
 }
 
+// Credentials are those of whoever may sign: what a gateway beside this handler
+// authenticates with.
+func (h *Handler) Credentials() *httpauth.Credentials { return h.credentials }
+
 // Drain makes the readiness check fail, so that a load balancer sends no more
 // requests; those that come are still answered.
 func (h *Handler) Drain() { h.draining.Store(true) }

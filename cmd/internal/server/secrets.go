@@ -23,6 +23,15 @@ type Secrets struct {
 	Facebook *Facebook
 	// SMTPPassword is that of the mail server's user.
 	SMTPPassword identity.Secret
+	// DynamoDB and S3 are the credentials for the servers behind the gateways,
+	// nil without them.
+	DynamoDB, S3 *Upstream
+}
+
+// Upstream is what a server behind a gateway wants to be called with.
+type Upstream struct {
+	Region, AccessKeyID string
+	SecretAccessKey     identity.Secret
 }
 
 // Facebook is the application that Facebook's tokens are for, and where they
@@ -48,6 +57,26 @@ type secretsFile struct {
 	SMTP struct {
 		Password string `yaml:"password"`
 	} `yaml:"smtp"`
+	Upstreams struct {
+		DynamoDB *upstreamFile `yaml:"dynamodb"`
+		S3       *upstreamFile `yaml:"s3"`
+	} `yaml:"upstreams"`
+}
+
+type upstreamFile struct {
+	Region          string `yaml:"region"`
+	AccessKeyID     string `yaml:"accessKeyId"`
+	SecretAccessKey string `yaml:"secretAccessKey"`
+}
+
+func (f *upstreamFile) upstream(name string) (*Upstream, error) {
+	if f == nil {
+		return nil, nil
+	}
+	if f.Region == "" || f.AccessKeyID == "" || f.SecretAccessKey == "" {
+		return nil, fmt.Errorf("secrets file: upstreams: %s wants region, accessKeyId and secretAccessKey", name)
+	}
+	return &Upstream{f.Region, f.AccessKeyID, identity.NewSecret([]byte(f.SecretAccessKey))}, nil
 }
 
 // ParseSecrets reads a secrets file:
@@ -56,6 +85,7 @@ type secretsFile struct {
 //	clients: {CLIENTID: SECRET}
 //	facebook: {appId: ID, appSecret: SECRET, endpoint: URL}
 //	smtp: {password: SECRET}
+//	upstreams: {dynamodb: {region: REGION, accessKeyId: ID, secretAccessKey: SECRET}, s3: {…}}
 //
 // It refuses unknown members. No error shows a secret.
 func ParseSecrets(src []byte) (*Secrets, error) {
@@ -74,6 +104,12 @@ func ParseSecrets(src []byte) (*Secrets, error) {
 		return nil, err
 	}
 	if out.Clients, err = newSecrets("clients", f.Clients); err != nil {
+		return nil, err
+	}
+	if out.DynamoDB, err = f.Upstreams.DynamoDB.upstream("dynamodb"); err != nil {
+		return nil, err
+	}
+	if out.S3, err = f.Upstreams.S3.upstream("s3"); err != nil {
 		return nil, err
 	}
 	if f.Facebook != nil {

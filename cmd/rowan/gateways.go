@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+
+	"github.com/rowan-authz/rowan/cmd/internal/gateway"
+	"github.com/rowan-authz/rowan/cmd/internal/server"
+)
+
+// gatewayFlags say which servers of rows and objects are guarded.
+type gatewayFlags struct {
+	DynamoDBListen   string   `name:"dynamodb-listen" placeholder:"ADDRESS" help:"Where to listen for calls of DynamoDB: host:port or unix:PATH."`
+	DynamoDBUpstream string   `name:"dynamodb-upstream" placeholder:"URL" help:"The DynamoDB-compatible server behind it: https, or http on this machine. Its credentials are upstreams: {dynamodb: {region, accessKeyId, secretAccessKey}} of the secrets file."`
+	S3Listen         string   `name:"s3-listen" placeholder:"ADDRESS" help:"Where to listen for calls of S3: host:port or unix:PATH."`
+	S3Upstream       string   `name:"s3-upstream" placeholder:"URL" help:"The S3-compatible server behind it, with upstreams: {s3: …} of the secrets file."`
+	S3Hosts          []string `name:"s3-host" placeholder:"HOST" help:"A host that clients of S3 may name, also with a bucket before it: BUCKET.HOST. Default: whatever they sign, with buckets in the path."`
+	ExplainDenials   bool     `name:"explain-denials" help:"Tell callers what the nearest statement wanted. It shows policies: for development."`
+}
+
+// guarded is a gateway with what it listens on.
+type guarded struct {
+	name     string
+	listener net.Listener
+	handler  http.Handler
+}
+
+// open listens for the gateways that were asked for. What it returns is to be
+// closed, with an error too.
+func (f *gatewayFlags) open(ctx context.Context, h *server.Handler, o *server.Options, config *tls.Config) (all []guarded, err error) {
+	for _, x := range []struct {
+		name, listen, upstream string
+		hosts                  []string
+		secret                 *server.Upstream
+		make                   func(gateway.Options) (http.Handler, error)
+	}{
+		{"dynamodb", f.DynamoDBListen, f.DynamoDBUpstream, nil, o.Secrets.DynamoDB, func(o gateway.Options) (http.Handler, error) { return gateway.NewDynamoDB(o) }},
+		{"s3", f.S3Listen, f.S3Upstream, f.S3Hosts, o.Secrets.S3, func(o gateway.Options) (http.Handler, error) { return gateway.NewS3(o) }},
+	} {
+		if x.listen == "" && x.upstream == "" && len(x.hosts) == 0 {
+			continue
+		}
+		if x.listen == "" || x.upstream == "" {
+			return all, fmt.Errorf("--%s-listen and --%s-upstream come together", x.name, x.name)
+		}
+		if x.secret == nil {
+			return all, fmt.Errorf("the secrets file must have upstreams: {%s: {region, accessKeyId, secretAccessKey}}", x.name)
+		}
+		handler, err := x.make(gateway.Options{
+			Bundle: o.Bundle, Account: h.Account, Credentials: h.Credentials(), Hosts: x.hosts, Explain: f.ExplainDenials,
+			Upstream: gateway.Upstream{URL: x.upstream, Region: x.secret.Region, AccessKeyID: x.secret.AccessKeyID, Secret: x.secret.SecretAccessKey},
+			Now:      o.Now, Random: o.Random, Log: o.Log,
+		})
+		if err != nil {
+			return all, fmt.Errorf("%s: %w", x.name, err)
+		}
+		l, err := server.Listen(ctx, x.listen, config)
+		if err != nil {
+			return all, fmt.Errorf("%s: %w", x.name, err)
+		}
+		all = append(all, guarded{x.name, l, handler})
+	}
+	return all, nil
+}
+
+// serveAll serves the gateways beside f, until the context ends or one of them
+// fails; it returns when all have ended.
+func serveAll(ctx context.Context, all []guarded, o *server.Options, f func(context.Context) error) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	errs := make([]error, len(all)+1)
+	var wg sync.WaitGroup
+	for i, g := range all {
+		wg.Go(func() {
+			defer stop()
+			if err := gateway.Serve(ctx, g.listener, g.handler, o.Log); err != nil {
+				errs[i] = fmt.Errorf("%s: %w", g.name, err)
+			}
+		})
+	}
+	errs[len(all)] = f(ctx)
+	stop()
+	wg.Wait()
+	return errors.Join(errs...)
+}
