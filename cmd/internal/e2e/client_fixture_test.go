@@ -111,9 +111,15 @@ func startRowan(t testing.TB, env []string, args ...string) *rowanServer {
 // writeShop writes the shop's bundle and secrets for the program.
 func writeShop(t testing.TB) (bundle, secrets string) {
 	t.Helper()
+	return writeBundle(t, shop())
+}
+
+// writeBundle writes a bundle of the shop and its secrets for the program.
+func writeBundle(t testing.TB, fsys fs.FS) (bundle, secrets string) {
+	t.Helper()
 	dir := t.TempDir()
 	bundle, secrets = filepath.Join(dir, "shop"), filepath.Join(dir, "secrets.yaml")
-	require.NoError(t, os.CopyFS(bundle, shop()))
+	require.NoError(t, os.CopyFS(bundle, fsys))
 	text := fmt.Sprintf("accessKeys: {%s: %s, %s: %s}\nclients: {%s: %s}\n",
 		operatorKey, operatorSecret, viewerKey, viewerSecret, backClient, backSecret)
 	require.NoError(t, os.WriteFile(secrets, []byte(text), 0o600))

@@ -271,11 +271,15 @@ func (v *visitor) askChallenge(err error, username string, next *userpool.SignIn
 	v.ask("login", err, s)
 }
 
-// grouped writes a key in groups of four, as it is easiest to copy.
+// grouped writes a key in groups of four, and lines of sixteen, as it is easiest
+// to copy.
 func grouped(key string) string {
 	var b strings.Builder
 	for i, r := range key {
-		if i > 0 && i%4 == 0 {
+		switch {
+		case i > 0 && i%16 == 0:
+			b.WriteByte('\n')
+		case i > 0 && i%4 == 0:
 			b.WriteByte(' ')
 		}
 		b.WriteRune(r)

@@ -82,19 +82,25 @@ func (v *visitor) askSignUp(err error) {
 		v.fail(badRequest(string(identity.NotAuthorized), "Accounts are made by an administrator here."))
 		return
 	}
-	name := v.username(v.form.get("username"))
-	if name.Type == "text" {
-		name.Label = "User name"
-	}
 	password := v.newPassword()
 	password.Label = "Password"
 	s := &view{
 		Title: "Create an account", Lead: "to continue to " + appName(v.a), Submit: "Create account",
 		Links: []link{{v.path("login"), "Sign in instead"}, {v.path("confirm"), "I have a code already"}},
 	}
-	s.Fields = append([]field{name}, v.attributeFields(v.a.SignUpAttributes())...)
+	s.Fields = append([]field{v.newUsername(v.form.get("username"))}, v.attributeFields(v.a.SignUpAttributes())...)
 	s.Fields = append(s.Fields, password)
 	v.ask("signup", err, s)
+}
+
+// newUsername is the field for the name of a new user: aliases lead to nobody
+// before they are confirmed.
+func (v *visitor) newUsername(value string) field {
+	f := v.username(value)
+	if f.Type == "text" {
+		f.Label = "User name"
+	}
+	return f
 }
 
 // signUp makes an account. Fields that the page does not ask for are not taken.
@@ -126,7 +132,7 @@ func (v *visitor) confirmPage() { v.askConfirm("", nil, "") }
 func (v *visitor) askConfirm(notice string, err error, username string) {
 	v.ask("confirm", err, &view{
 		Title: "Confirm your account", Notice: notice, Submit: "Confirm", Again: "Send a new code",
-		Fields: []field{v.username(username), codeField()},
+		Fields: []field{v.newUsername(username), codeField()},
 		Links:  []link{{v.path("login"), "Sign in"}},
 	})
 }
