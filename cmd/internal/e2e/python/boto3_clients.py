@@ -12,13 +12,12 @@ operator = (shop["operator"]["id"], shop["operator"]["secret"])
 viewer = (shop["viewer"]["id"], shop["viewer"]["secret"])
 users, pools, sts = client("cognito-idp"), client("cognito-identity"), client("sts")
 admin = client("cognito-idp", *operator)
-now = lambda: datetime.datetime.now(datetime.timezone.utc)
 
 
 def recent(at, seconds=60):
     """botocore made a time of it, with a zone, and it is near now."""
     assert isinstance(at, datetime.datetime) and at.tzinfo is not None, at
-    assert abs((at - now()).total_seconds()) < seconds, at
+    assert abs((at - datetime.datetime.now(datetime.timezone.utc)).total_seconds()) < seconds, at
     return True
 
 
