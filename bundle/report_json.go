@@ -68,10 +68,13 @@ type jsonCell struct {
 	DecidedBy      string          `json:"decidedBy"`
 	Statements     []jsonStatement `json:"statements"`
 	MissingContext []string        `json:"missingContext"`
-	File           string          `json:"file"`
-	Line           int             `json:"line"`
-	Problems       []string        `json:"problems,omitempty"`
-	Failure        string          `json:"failure,omitempty"`
+	// Rows and Filter are those of a list.
+	Rows     []string `json:"rows,omitzero"`
+	Filter   string   `json:"filter,omitempty"`
+	File     string   `json:"file"`
+	Line     int      `json:"line"`
+	Problems []string `json:"problems,omitempty"`
+	Failure  string   `json:"failure,omitempty"`
 }
 
 type jsonWant struct {
@@ -79,6 +82,8 @@ type jsonWant struct {
 	Listed         bool     `json:"listed"`
 	Statements     []string `json:"statements,omitzero"`
 	MissingContext []string `json:"missingContext,omitzero"`
+	Rows           []string `json:"rows,omitzero"`
+	Filter         string   `json:"filter,omitempty"`
 }
 
 // jsonStatement is a statement that decided, by its name in the bundle.
@@ -93,8 +98,9 @@ func newJSONCell(r *CellResult) jsonCell {
 		Pass: r.Pass, File: r.File, Line: r.Line, Problems: r.Problems, Failure: r.Failure(false),
 		Want: jsonWant{
 			Decision: r.Want.Outcome.String(), Listed: r.Want.Listed,
-			Statements: r.Want.Statements, MissingContext: r.Want.MissingContext,
+			Statements: r.Want.Statements, MissingContext: r.Want.MissingContext, Rows: r.Want.Rows, Filter: r.Want.Filter,
 		},
+		Rows: r.Rows, Filter: r.Filter,
 		Decision: r.Got.String(), DecidedBy: r.Answer.DecidedBy,
 		Statements: []jsonStatement{}, MissingContext: append([]string{}, r.Answer.MissingContext...),
 	}

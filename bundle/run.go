@@ -54,7 +54,11 @@ type CellResult struct {
 	// Statements are the names of those that decided, each once.
 	Statements []string
 	Answer     Answer
-	// Request and Explanation are nil if the cell passed.
+	// Rows are those that a list has, sorted, and Filter what lets them pass;
+	// nil and empty for a cell that is no list.
+	Rows   []string
+	Filter string
+	// Request and Explanation are nil if the cell passed, and for a list.
 	Request     *engine.Request
 	Explanation *engine.Explanation
 
@@ -106,6 +110,11 @@ func Run(b *Bundle, suites []*Suite, o RunOptions) Result {
 // run decides one cell.
 func (c *Cell) run(now time.Time, coverage *Coverage) CellResult {
 	r := CellResult{Cell: *c}
+	if c.list != nil {
+		r.runList(now, coverage)
+		r.Pass = len(r.Problems) == 0
+		return r
+	}
 	q, err := c.Question(now)
 	if err != nil {
 		r.Problems = []string{"no question: " + err.Error()}

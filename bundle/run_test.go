@@ -206,3 +206,49 @@ func TestCoverage(t *testing.T) {
 	require.InDelta(t, 50, r.Coverage.Percent(), 0.01)
 	require.InDelta(t, 100, (&bundle.Coverage{}).Percent(), 0.01)
 }
+
+// A list that has other rows, or comes by another filter, fails and says so.
+func TestRunLists(t *testing.T) {
+	fsys := with()
+	clear(fsys)
+	require.NoError(t, copyInto(fsys, "demo/gamescores"))
+	suite := func(expect string) string {
+		return `suite: lists
+identities:
+  alice: {role: Player, identityId: "us-east-1:aaaa", authenticated: true}
+rows:
+  GameScores:
+    own: {UserId: "us-east-1:aaaa", GameTitle: Go}
+    other: {UserId: "us-east-1:bbbb", GameTitle: Go}
+    keyless: {GameTitle: Go}
+tests:
+  - {name: mine, as: alice, list: {table: GameScores, action: dynamodb:Query}, expect: ` + expect + "}\n"
+	}
+	for expect, problem := range map[string]string{
+		`{rows: [own]}`:                       "",
+		`{rows: [own, other]}`:                `want rows [other, own]; have [own], by the filter dynamodb:LeadingKeys in ("leaderboard", "us-east-1:aaaa")`,
+		`{rows: []}`:                          `want rows []; have [own], by the filter dynamodb:LeadingKeys in ("leaderboard", "us-east-1:aaaa")`,
+		`{rows: [own, keyless]}`:              `want rows [keyless, own]; have [own], by the filter dynamodb:LeadingKeys in ("leaderboard", "us-east-1:aaaa")`,
+		`{rows: [own], filter: "everything"}`: `want the filter everything; have dynamodb:LeadingKeys in ("leaderboard", "us-east-1:aaaa")`,
+	} {
+		for name := range fsys {
+			if strings.HasPrefix(name, "tests/") {
+				delete(fsys, name)
+			}
+		}
+		fsys["tests/lists_test.yaml"] = files(map[string]string{"": suite(expect)})[""]
+		b := load(t, fsys)
+		r := bundle.Run(b, suites(t, b), bundle.RunOptions{Now: noon, Coverage: true})
+		cell := r.Suites[0].Tests[0].Cells[0]
+		require.Equal(t, problem == "", cell.Pass, expect)
+		require.Equal(t, "alice/GameScores lists dynamodb:Query", cell.Name)
+		require.Equal(t, []string{"own"}, cell.Rows)
+		if problem != "" {
+			require.Equal(t, []string{problem}, cell.Problems)
+			require.Contains(t, text(t, r), problem)
+		}
+		var out bytes.Buffer
+		require.NoError(t, r.WriteJSON(&out))
+		require.Contains(t, out.String(), `"rows": [`)
+	}
+}

@@ -53,6 +53,7 @@ type Cell struct {
 	owner    string
 	settings []setting // of the row and the action
 	context  []setting // of the test
+	list     *listing  // nil for a single decision
 }
 
 // Want is the answer that a cell must get.
@@ -67,6 +68,10 @@ type Want struct {
 	// MissingContext are the context keys that must be missing, sorted. Nil
 	// means that any may.
 	MissingContext []string
+	// Rows are the rows that a list must have, sorted; nil for a cell that is
+	// no list. Filter is the text of its filter, empty if any will do.
+	Rows   []string
+	Filter string
 }
 
 // Suites reads the tests of the bundle, in the order of their files; nil if it
@@ -196,6 +201,7 @@ func (s *suiteReader) tableRows(name string, n node) {
 			x.fault("a row has no dot in its name: expect is by IDENTITY/TABLE.ROW")
 		}
 		out.named[name] = x.row(name)
+		out.rows = append(out.rows, out.named[name])
 	})
 	s.rows[name] = out
 }
@@ -210,10 +216,11 @@ type testReader struct {
 	actions    []string
 	context    []setting
 	request    node
+	list       node
 	expect     node
 }
 
-const testFields = "name, as, on, actions, request, context or expect"
+const testFields = "name, as, on, actions, request, list, context or expect"
 
 func (s *suiteReader) test(n node) Test {
 	t := &testReader{suiteReader: s, place: n, test: Test{Line: int(n.pos().Line)}}
@@ -234,7 +241,7 @@ func (s *suiteReader) test(n node) Test {
 		case "expect":
 			t.expect = x
 		case "list":
-			x.fault("list assertions need filters, which this version does not have")
+			t.list = x
 		default:
 			return false
 		}
@@ -242,7 +249,12 @@ func (s *suiteReader) test(n node) Test {
 	})
 	n.need("name", "as")
 	switch {
-	case n.Kind != yaml.MappingNode || n.has("list"):
+	case n.Kind != yaml.MappingNode:
+	case n.has("list") && (n.has("on") || n.has("actions") || n.has("request")):
+		n.fault("a list has no on, no actions and no request: it is a question about all rows")
+	case n.has("list"):
+		n.need("expect")
+		t.listing()
 	case n.has("request") && (n.has("on") || n.has("actions")):
 		n.fault("a request has no on and no actions: it is a single question")
 	case n.has("request"):

@@ -40,7 +40,11 @@ func TestSuiteFaults(t *testing.T) {
 	for name, c := range map[string]struct{ tests, want string }{
 		"unknown member":          {"tsts: []", `b/tests/a_test.yaml:1: no tests` + "\n" + `b/tests/a_test.yaml:9: /tsts: unknown member "tsts": want suite, options, identities, rows or tests`},
 		"no tests":                {"tests: []", "b/tests/a_test.yaml:9: /tests: want a list of tests, have a list"},
-		"list assertion":          {"tests:\n- {name: n, as: r, list: {table: Tab, action: dynamodb:Query}, expect: {rows: [one]}}", "b/tests/a_test.yaml:10: /tests/0/list: list assertions need filters, which this version does not have"},
+		"list of no table":        {"tests:\n- {name: n, as: r, list: {action: dynamodb:Query}, expect: {rows: [one]}}", "b/tests/a_test.yaml:10: /tests/0/list: no table"},
+		"list of no expectation":  {"tests:\n- {name: n, as: r, list: {table: Tab, action: dynamodb:Query}}", "b/tests/a_test.yaml:10: /tests/0: no expect"},
+		"list of unknown rows":    {"tests:\n- {name: n, as: r, list: {table: Tab, action: dynamodb:Query}, expect: {rows: [nobody]}}", `b/tests/a_test.yaml:10: /tests/0/expect/rows: no row "nobody" of the table "Tab" in this suite`},
+		"list that writes":        {"tests:\n- {name: n, as: r, list: {table: Tab, action: dynamodb:PutItem}, expect: {rows: []}}", `b/tests/a_test.yaml:10: /tests/0/list: "dynamodb:PutItem" lists no rows: want an action that reads`},
+		"list beside a request":   {"tests:\n- {name: n, as: r, list: {table: Tab, action: dynamodb:Query}, request: {action: dynamodb:Scan, table: Tab}, expect: {rows: []}}", "b/tests/a_test.yaml:10: /tests/0: a list has no on, no actions and no request: it is a question about all rows"},
 		"unknown identity":        {"tests:\n- {name: n, as: q, on: {Tab: one}, " + get + ", expect: {}}", "b/tests/a_test.yaml:10: /tests/0: a test without a cell: it would pass whatever the policies say\nb/tests/a_test.yaml:10: /tests/0/as: no identity \"q\" in this suite"},
 		"unknown table":           {"tests:\n- {name: n, as: r, on: {Tob: one}, " + get + ", expect: {}}", "b/tests/a_test.yaml:10: /tests/0: a test without a cell: it would pass whatever the policies say\nb/tests/a_test.yaml:10: /tests/0/on/Tob: no rows of a table \"Tob\" in this suite"},
 		"unknown row":             {"tests:\n- {name: n, as: r, on: {Tab: [one, three]}, " + get + ", expect: {}}", `b/tests/a_test.yaml:10: /tests/0/on/Tab: no row "three" of the table "Tab" in this suite`},
