@@ -1,12 +1,16 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/rowan-authz/rowan/identity"
 )
 
 // FuzzJSONRequest sends any body to any target: the answer is always JSON, and
@@ -54,5 +58,82 @@ func FuzzQueryRequest(f *testing.F) {
 		require.GreaterOrEqual(t, w.Code, 400)
 		require.NotEqual(t, http.StatusInternalServerError, w.Code, "%s", w.Body)
 		require.NotEmpty(t, stsCode(t, w.Body.Bytes()))
+	})
+}
+
+// FuzzShape compares what an operation is given with what an exact reader of
+// names makes of the same body: two programs must not read one request
+// differently.
+func FuzzShape(f *testing.F) {
+	for _, seed := range []string{
+		`{"IdentityId":"a","Logins":{"b":"c"},"CustomRoleArn":"d"}`, `{"identityId":"a"}`, `{"IdentityId":"a","IDENTITYID":"b"}`,
+		`{"IdentityId":"a","\u0049dentityId":"b"}`, `{"IdentityId":null,"Logins":null}`, `{"Loginſ":{"a":"b"}}`, `{"LoginS":{"a":"b"}}`,
+		`{"IdentityId":"\ud800"}`, "{\"IdentityId\":\"\xff\"}", `{"Logins":{"a":"b","A":"c"}}`, `{"IdentityId":{"IdentityId":"a"}}`, ` {} `, `{"New":[{"IdentityId":"a"}]}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	var given *identity.GetCredentialsForIdentityInput
+	op := public(func(_ context.Context, in *identity.GetCredentialsForIdentityInput) (*struct{}, error) {
+		given = in
+		return &struct{}{}, nil
+	})
+	f.Fuzz(func(t *testing.T, body []byte) {
+		members, err := op.read(body)
+		if err != nil {
+			return
+		}
+		if _, err = op.run(t.Context(), body); err != nil {
+			return
+		}
+		exact := identity.GetCredentialsForIdentityInput{}
+		exact.IdentityID, _ = members["IdentityId"].(string)
+		exact.CustomRoleARN, _ = members["CustomRoleArn"].(string)
+		for name, value := range mapOf(members["Logins"]) {
+			text, _ := value.(string)
+			if exact.Logins == nil {
+				exact.Logins = map[string]string{}
+			}
+			exact.Logins[name] = text
+		}
+		require.Equal(t, exact.IdentityID, given.IdentityID)
+		require.Equal(t, exact.CustomRoleARN, given.CustomRoleARN)
+		require.Len(t, given.Logins, len(exact.Logins))
+		for name, value := range exact.Logins {
+			require.Equal(t, value, given.Logins[name])
+		}
+	})
+}
+
+func mapOf(v any) map[string]any {
+	m, _ := v.(map[string]any)
+	return m
+}
+
+// FuzzSecrets reads any secrets file. What is taken has no empty secret, and an
+// error quotes nothing of the file.
+func FuzzSecrets(f *testing.F) {
+	for _, seed := range []string{
+		"accessKeys: {" + demoKey + ": hunter2hunter2hunter2}\n", "clients: {1example23456789: hunter2hunter2hunter2}\n",
+		"facebook: {appId: '1', appSecret: hunter2hunter2hunter2, endpoint: 'https://graph.facebook.com'}\n", "smtp: {password: hunter2hunter2hunter2}\n",
+		"accessKeys: &a {b: *a}\n", "accessKeys: hunter2hunter2hunter2\n", "hunter2hunter2hunter2: x\n", "{", "--- a\n--- b\n", "a: !!binary hunter2hunter2hunter2", "<<: {smtp: {password: hunter2hunter2hunter2}}",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, src []byte) {
+		s, err := ParseSecrets(src)
+		if err != nil {
+			require.Nil(t, s)
+			if !strings.HasSuffix(err.Error(), "is empty") { // which names the id
+				require.NotContains(t, err.Error(), "hunter2")
+			}
+			return
+		}
+		for _, all := range []map[string]identity.Secret{s.AccessKeys, s.Clients} {
+			for name, secret := range all {
+				require.NotEmpty(t, name)
+				require.NotEmpty(t, secret.Reveal())
+			}
+		}
+		require.NotContains(t, fmt.Sprintf("%v %+v", s, *s), "hunter2hunter2hunter2")
 	})
 }

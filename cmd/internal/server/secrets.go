@@ -98,6 +98,9 @@ func ParseSecrets(src []byte) (*Secrets, error) {
 	if err := decoder.Decode(&f); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("secrets file%s: not the members that it may have", line(err))
 	}
+	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, errors.New("secrets file: more than one document")
+	}
 	out := &Secrets{SMTPPassword: identity.NewSecret([]byte(f.SMTP.Password))}
 	var err error
 	if out.AccessKeys, err = newSecrets("accessKeys", f.AccessKeys); err != nil {
@@ -136,7 +139,7 @@ func line(err error) string {
 func newSecrets(name string, texts map[string]string) (map[string]identity.Secret, error) {
 	out := make(map[string]identity.Secret, len(texts))
 	for _, id := range slices.Sorted(maps.Keys(texts)) {
-		if texts[id] == "" {
+		if id == "" || texts[id] == "" {
 			return nil, fmt.Errorf("secrets file: %s of %.130q is empty", name, id)
 		}
 		out[id] = identity.NewSecret([]byte(texts[id]))

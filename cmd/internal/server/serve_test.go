@@ -233,6 +233,10 @@ func TestSecrets(t *testing.T) {
 		"accesskeys: {AKIA1: topsecret}":      "secrets file line 1: not the members that it may have",
 		"accessKeys: {AKIA1: ''}":             `secrets file: accessKeys of "AKIA1" is empty`,
 		"a: b: topsecret":                     "secrets file: not the members that it may have",
+		"accessKeys: {'': topsecret}":         `secrets file: accessKeys of "" is empty`,
+		"a: &a {}\n---\nb: topsecret":         "secrets file line 1: not the members that it may have",
+		"smtp: {}\n---\nsmtp: {}":             "secrets file: more than one document",
+		"smtp: {}\n---\n{topsecret":           "secrets file: more than one document",
 		"topsecret":                           "secrets file line 1: not the members that it may have",
 	} {
 		_, err := ParseSecrets([]byte(text))
