@@ -3,8 +3,10 @@ package userpool
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -50,12 +52,112 @@ func FuzzRespond(f *testing.F) {
 		if json.Unmarshal(responses, &values) != nil {
 			return
 		}
+		fix.forget(t)
 		got, err := fix.respond(clientID, challenge, Sensitive(session), values)
 		require.Error(t, err)
 		require.Nil(t, got)
 		var e *identity.Error
 		require.True(t, errors.As(err, &e), "%v", err)
 		require.NotEqual(t, identity.InternalError, e.Code)
+	})
+}
+
+// forget ends the limits on guesses, behind which nothing is read any more.
+func (f *fixture) forget(t *testing.T) {
+	require.NoError(t, f.store.Update(ctx, func(tx identity.Tx) error {
+		for _, group := range []string{plainPool, strictPool, ""} {
+			counters, err := tx.List(kindAttempts, group, "", 1000)
+			if err != nil {
+				return err
+			}
+			for _, r := range counters {
+				if err := tx.Delete(r.Kind, r.Key); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}))
+}
+
+// FuzzSRPProof answers an SRP challenge with the right proof but for what the
+// input says: only what proves the password as it was asked for is taken.
+func FuzzSRPProof(f *testing.F) {
+	fix := newFixture(f, plainPool)
+	fix.user(plainPool, "jane")
+	f.Add("", "", "", "", false)
+	f.Add("jane", "Mon Nov 23 05:00:00 UTC 2026", "AAAA", "AAAA", false)
+	f.Add("JANE", "Mon Nov  3 05:00:00 UTC 2026", "=", "\n", true)
+	f.Add("\x00", "Mon Nov 23 05:00:00 UTC 2026 ", "", strings.Repeat("A", 5000), true)
+	f.Fuzz(func(t *testing.T, name, stamp, proof, block string, behind bool) {
+		fix.t = t
+		fix.forget(t)
+		fix.clock.pass(time.Minute)
+		values, err := fix.srpAnswers(web, "jane", password)
+		require.NoError(t, err)
+		good := maps.Clone(values)
+		for member, text := range map[string]string{
+			"USERNAME": name, "TIMESTAMP": stamp, "PASSWORD_CLAIM_SIGNATURE": proof, "PASSWORD_CLAIM_SECRET_BLOCK": block,
+		} {
+			switch {
+			case text == "":
+			case behind:
+				values[member] += Sensitive(text)
+			default:
+				values[member] = Sensitive(text)
+			}
+		}
+		out, err := fix.respond(web, challengeVerifier, "", values)
+		if err != nil {
+			require.NotEqual(t, identity.InternalError, identity.CodeOf(err))
+			require.NotEqual(t, good, values)
+			return
+		}
+		require.NotNil(t, out.AuthenticationResult)
+		for member, value := range good {
+			if member != "USERNAME" { // has other spellings
+				require.Equal(t, value, values[member], member)
+			}
+		}
+		require.True(t, strings.EqualFold(string(good["USERNAME"]), string(values["USERNAME"])) || name == "")
+	})
+}
+
+// FuzzBearer presents changed tokens wherever a token is taken: only a token as
+// it was given, at its own place, opens anything.
+func FuzzBearer(f *testing.F) {
+	fix := newFixture(f, plainPool)
+	fix.user(plainPool, "jane")
+	tokens := fix.tokens(web, "jane")
+	given := []string{string(tokens.AccessToken), string(tokens.IDToken), string(tokens.RefreshToken)}
+	for i := range uint8(3) {
+		f.Add(i, uint16(0), uint16(0), "", false)
+		f.Add(i, uint16(0), uint16(40), "eyJhbGciOiJub25lIn0", false)
+		f.Add(i, uint16(60), uint16(9), "AAAA", false)
+		f.Add(i, uint16(10000), uint16(0), "=", false)
+		f.Add(i, uint16(0), uint16(0), "e30.e30.e30", true)
+	}
+	verifier := fix.Verifier(plainPool, loginKey)
+	f.Fuzz(func(t *testing.T, which uint8, at, cut uint16, text string, whole bool) {
+		token := given[int(which)%len(given)]
+		from := min(int(at), len(token))
+		token = token[:from] + text + token[min(from+int(cut), len(token)):]
+		if whole {
+			token = text
+		}
+		taken := func(good string, err error) {
+			if err == nil {
+				require.Equal(t, good, token)
+				return
+			}
+			require.NotEqual(t, identity.InternalError, identity.CodeOf(err))
+		}
+		_, err := fix.GetUser(ctx, &GetUserInput{Sensitive(token)})
+		taken(given[0], err)
+		_, err = verifier.Verify(ctx, token, []string{web})
+		taken(given[1], err)
+		_, err = fix.refresh(web, Sensitive(token))
+		taken(given[2], err)
 	})
 }
 
