@@ -53,11 +53,14 @@ func (m *benchCommand) Run(c *console) error {
 			if m.Only != nil && !m.Only.MatchString(name) {
 				continue
 			}
-			measured++
 			questions, err := questionsOf(s, &s.Tests[i], m.at(c))
 			if err != nil {
 				return err
 			}
+			if len(questions) == 0 {
+				continue
+			}
+			measured++
 			for range m.Count {
 				c.printf("%s\n", benchmarkLine(name, measure(m.Time, c.now, deciding(questions))))
 				if err := c.out.Flush(); err != nil {
@@ -72,13 +75,17 @@ func (m *benchCommand) Run(c *console) error {
 	return nil
 }
 
-// questionsOf returns the questions of a test's cells.
+// questionsOf returns the questions of a test's cells. A list is no single
+// decision, and has none.
 func questionsOf(s *bundle.Suite, t *bundle.Test, now time.Time) ([]*bundle.Question, error) {
 	if !s.Now.IsZero() {
 		now = s.Now
 	}
 	questions := make([]*bundle.Question, 0, len(t.Cells))
 	for i := range t.Cells {
+		if t.Cells[i].Want.Rows != nil {
+			continue
+		}
 		q, err := t.Cells[i].Question(now)
 		if err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", t.Cells[i].File, t.Cells[i].Line, err)
