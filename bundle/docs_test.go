@@ -61,6 +61,11 @@ func TestGuides(t *testing.T) {
 	shown["providers/Corp.xml"] = string(metadata)
 	require.Empty(t, load(t, demoWith(t, shown)).Lint())
 
+	shown, _ = blocks(t, "providers.md") // cmd/internal/e2e signs in with it
+	require.Len(t, shown, 12)
+	shown["providers/Corp.xml"] = string(metadata)
+	require.Empty(t, load(t, files(shown)).Lint())
+
 	shown, text := blocks(t, "testing-policies.md")
 	require.Len(t, shown, 1)
 	const name = "tests/scores_test.yaml"

@@ -68,7 +68,7 @@ type ValueTest struct {
 }
 
 // Texts returns the values compared with, variables replaced. Numbers, dates
-// and networks stand as the policy wrote them, see Canonical.
+// and networks stand as the policy wrote them; see Numbers, Instants, Prefixes.
 func (t *ValueTest) Texts() []string { return t.texts }
 
 // Patterns returns the patterns of Like and LikeARN; they hold no variables.

@@ -82,7 +82,7 @@ func (c *Check) resourceAccount() string {
 // Fill sets the context keys that the check determines in x, which must hold
 // none of them: begin each check with a context of its own, or Reset. Which
 // tags a table has nobody here knows, so aws:ResourceTag is made indeterminate;
-// whoever knows them sets them. Source: iam-semantics §6.1.
+// whoever knows them sets them. Source: iam-semantics §6.1; choice C38.
 func (c *Check) Fill(x *conditions.Context) error {
 	for key, values := range c.All() {
 		if err := x.Set(key, values...); err != nil {

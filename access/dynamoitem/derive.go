@@ -120,7 +120,7 @@ func (e *entry) find(name string) (value, bool) {
 }
 
 // checkTargets refuses an update of the key, which would move an item under
-// another. Source: DynamoDB API Reference, UpdateItem.
+// another. Source: DynamoDB API Reference, UpdateItem; choice C36.
 func (p *part) checkTargets(table *Table) error {
 	for _, name := range p.targets {
 		if table.Key.has(name) {
@@ -177,7 +177,7 @@ func (p *part) queryKeys(key *Key, table *Table) ([][]string, error) {
 }
 
 // checkStart holds ExclusiveStartKey to the keys of the table and the index; a
-// Query begins in the partition that it asks for.
+// Query begins in the partition that it asks for. Choice C37.
 func (p *part) checkStart(key *Key, table *Table, partition [][]string) error {
 	if p.startKey == nil {
 		return nil

@@ -23,20 +23,9 @@
 // not fit them is refused as well: there is no check without the keys that it
 // should have, for an absent key satisfies ForAllValues.
 //
-// Where AWS leaves a choice this package takes the closed one:
-//
-//   - The value of a key attribute is not empty, as in DynamoDB: a list of one
-//     empty text counts as no value at all.
-//   - Numbers are written out in full, and those of more than 38 digits are
-//     refused: a store might round what the check did not.
-//   - A path of PartiQL that begins with the name of its table or index is
-//     refused: in SQL it would be the row.
-//   - ReturnValuesOnConditionCheckFailure in a PartiQL statement counts as in
-//     other single writes, and with SELECT, EXISTS and INSERT, which have no key
-//     that tells, ALL_OLD is refused.
-//   - UPDATE and DELETE of PartiQL must bind every key attribute once by =, and
-//     not on an index; an update must not change a key attribute.
-//   - A Query begins in the partition that it asks for (ExclusiveStartKey).
+// Where AWS leaves a choice this package takes the closed one: choices C32 to
+// C38 of ADR 7. Names of attributes are compared and reported as they are
+// written, case included, in PartiQL too.
 //
 // Source: iam-semantics §6; DynamoDB Developer Guide, "Using IAM policy
 // conditions for fine-grained access control"; DynamoDB API Reference.

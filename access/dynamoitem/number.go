@@ -17,7 +17,7 @@ const (
 
 // CanonicalNumber writes a number as values of key attributes are compared: no
 // exponent, no plus, no zeros that say nothing, and -0 is 0. It is not ok for
-// what is no number of DynamoDB. Source: iam-semantics §6.4.1 [U].
+// what is no number of DynamoDB. Source: iam-semantics §6.4.1 [U]; choice C33.
 func CanonicalNumber(s string) (text string, ok bool) {
 	if len(s) > maxNumber {
 		return "", false

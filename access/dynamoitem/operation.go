@@ -6,7 +6,7 @@ import (
 )
 
 // shape is which members an object of a request has. A member that is not
-// listed is refused: whatever it asks for, nobody checked it.
+// listed is refused: whatever it asks for, nobody checked it. Choice C34.
 type shape struct{ required, optional []string }
 
 func (s *shape) has(name string) bool {

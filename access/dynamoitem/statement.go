@@ -47,7 +47,7 @@ func (r *reader) statementText(p *part) error {
 
 // bindParameters holds the parameters to the statement, and refuses to return
 // an item where no key tells it to policies: only UPDATE and DELETE have
-// ReturnValues.
+// ReturnValues. Choice C35.
 func (p *part) bindParameters() error {
 	if have, want := len(p.parameters), p.statement.Parameters; have != want {
 		return p.faultf("Parameters", "the statement has %d parameters, not %d", want, have)
@@ -228,7 +228,7 @@ func (p *part) insertKeys(key *Key) ([][]string, error) {
 
 // boundKeys are the values of the partition key of an UPDATE or DELETE, whose
 // WHERE must name one item: each key attribute once, by = and not under OR or
-// NOT.
+// NOT. Choice C36.
 func (p *part) boundKeys(key *Key) ([][]string, error) {
 	where := p.statement.Where
 	terms := []*partiql.Node{where}

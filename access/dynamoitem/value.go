@@ -126,7 +126,7 @@ func (d *decoder) scalar(kind string, text []byte) error {
 const base64Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 // canonicalBase64 reports whether text is standard base64 with padding and is
-// the only text that means its bytes: no line breaks, no bits that say nothing.
+// the only text that means its bytes: no line breaks, no bits that say nothing. Choice C33.
 func canonicalBase64(text []byte) bool {
 	if len(text)%4 != 0 {
 		return false
@@ -146,7 +146,7 @@ func canonicalBase64(text []byte) bool {
 
 // keyText is the text that context keys have of a value of a key attribute of
 // that type. An empty one would be no value at all, and satisfy ForAllValues.
-// Source: iam-semantics §6.4.1.
+// Source: iam-semantics §6.4.1; choice C32.
 func (v value) keyText(kind string) (string, error) {
 	if v.kind != kind {
 		return "", errors.New("want a value of type " + kind + ", have " + v.kind)

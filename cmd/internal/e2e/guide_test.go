@@ -74,6 +74,6 @@ func output(t testing.TB, cmd *exec.Cmd) string {
 	complaints := &safeBuffer{}
 	cmd.Stderr = complaints
 	out, err := cmd.Output()
-	require.NoError(t, err, "%s: %s", cmd, complaints)
+	require.NoError(t, err, "%s: %s%s", cmd, out, complaints)
 	return strings.TrimSuffix(string(out), "\n")
 }

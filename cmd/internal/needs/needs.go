@@ -1,5 +1,5 @@
-// Package needs gives tests what they need of the machine: PostgreSQL, Node.js
-// with packages of npm, Python with boto3, Chromium.
+// Package needs gives tests what they need of the machine: PostgreSQL, MariaDB,
+// Node.js with packages of npm, Python with boto3, Chromium.
 //
 // What is missing skips a test, with a message that names the Debian package,
 // but fails it where CI is true or ROWAN_REQUIRE_ALL is 1: there everything has

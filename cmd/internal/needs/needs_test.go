@@ -1,6 +1,7 @@
 package needs
 
 import (
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -156,4 +157,14 @@ func TestOnceMakesAFolderAsAWhole(t *testing.T) {
 	left, err := os.ReadDir(filepath.Dir(dir))
 	require.NoError(t, err)
 	require.Len(t, left, 1, "no draft is left")
+}
+
+func TestMariaDBGivesDatabasesOfTheirOwn(t *testing.T) {
+	for range 2 {
+		db, err := sql.Open("mysql", MariaDB(t))
+		require.NoError(t, err)
+		_, err = db.ExecContext(t.Context(), "CREATE TABLE same (n int)")
+		require.NoError(t, err)
+		require.NoError(t, db.Close())
+	}
 }

@@ -186,10 +186,10 @@ func (d *Deployment) newLoginVerifiers() (map[string]identity.Verifier, error) {
 		}
 	}
 	for _, p := range d.options.Bundle.Providers {
-		name, kind := "", identity.OpenIDProvider
+		name, kind := facebook, identity.SocialProvider
 		switch {
 		case p.OIDC != nil:
-			name = p.OIDC.Name
+			name, kind = p.OIDC.Name, identity.OpenIDProvider
 		case p.SAML != nil:
 			name, kind = p.SAML.ARN, identity.SAML2Provider
 		}
@@ -241,12 +241,15 @@ func (d *Deployment) newSAMLVerifier(arn string) (identity.Verifier, error) {
 }
 
 func (d *Deployment) newFacebookVerifier() (identity.Verifier, error) {
-	f := d.options.Secrets.Facebook
-	if f == nil {
-		return nil, errors.New("the secrets file must have facebook: {appId, appSecret, endpoint}")
+	p, secret := d.Account.Facebook, d.options.Secrets.FacebookApp
+	switch {
+	case p == nil:
+		return nil, errors.New("the bundle does not register it")
+	case secret.Empty():
+		return nil, errors.New("the secrets file must have facebook: {appSecret: SECRET}")
 	}
 	return identity.NewFacebookVerifier(identity.FacebookOptions{
-		Endpoint: f.Endpoint, AppID: f.AppID, AppSecret: f.AppSecret, Client: d.client(), Now: d.options.Now,
+		Endpoint: p.Endpoint, AppID: p.AppID, AppSecret: secret, Client: d.client(), Now: d.options.Now,
 	})
 }
 

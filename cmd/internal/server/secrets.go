@@ -19,8 +19,8 @@ type Secrets struct {
 	// AccessKeys are the administrators' secret access keys by access key id,
 	// Clients those of app clients by client id.
 	AccessKeys, Clients map[string]identity.Secret
-	// Facebook is nil without logins of Facebook.
-	Facebook *Facebook
+	// FacebookApp is the app secret of the app whose users Facebook vouches for.
+	FacebookApp identity.Secret
 	// SMTPPassword is that of the mail server's user.
 	SMTPPassword identity.Secret
 	// DynamoDB and S3 are the credentials for the servers behind the gateways,
@@ -34,14 +34,6 @@ type Upstream struct {
 	SecretAccessKey     identity.Secret
 }
 
-// Facebook is the application that Facebook's tokens are for, and where they
-// are inspected: at Facebook https://graph.facebook.com/debug_token.
-type Facebook struct {
-	AppID     string
-	AppSecret identity.Secret
-	Endpoint  string
-}
-
 // maxSecrets bounds a secrets file.
 const maxSecrets = 1 << 20
 
@@ -49,10 +41,8 @@ const maxSecrets = 1 << 20
 type secretsFile struct {
 	AccessKeys map[string]string `yaml:"accessKeys"`
 	Clients    map[string]string `yaml:"clients"`
-	Facebook   *struct {
-		AppID     string `yaml:"appId"`
+	Facebook   struct {
 		AppSecret string `yaml:"appSecret"`
-		Endpoint  string `yaml:"endpoint"`
 	} `yaml:"facebook"`
 	SMTP struct {
 		Password string `yaml:"password"`
@@ -83,7 +73,7 @@ func (f *upstreamFile) upstream(name string) (*Upstream, error) {
 //
 //	accessKeys: {AKIA…: SECRET}
 //	clients: {CLIENTID: SECRET}
-//	facebook: {appId: ID, appSecret: SECRET, endpoint: URL}
+//	facebook: {appSecret: SECRET}
 //	smtp: {password: SECRET}
 //	upstreams: {dynamodb: {region: REGION, accessKeyId: ID, secretAccessKey: SECRET}, s3: {…}}
 //
@@ -101,7 +91,10 @@ func ParseSecrets(src []byte) (*Secrets, error) {
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return nil, errors.New("secrets file: more than one document")
 	}
-	out := &Secrets{SMTPPassword: identity.NewSecret([]byte(f.SMTP.Password))}
+	out := &Secrets{
+		FacebookApp:  identity.NewSecret([]byte(f.Facebook.AppSecret)),
+		SMTPPassword: identity.NewSecret([]byte(f.SMTP.Password)),
+	}
 	var err error
 	if out.AccessKeys, err = newSecrets("accessKeys", f.AccessKeys); err != nil {
 		return nil, err
@@ -114,9 +107,6 @@ func ParseSecrets(src []byte) (*Secrets, error) {
 	}
 	if out.S3, err = f.Upstreams.S3.upstream("s3"); err != nil {
 		return nil, err
-	}
-	if f.Facebook != nil {
-		out.Facebook = &Facebook{AppID: f.Facebook.AppID, AppSecret: identity.NewSecret([]byte(f.Facebook.AppSecret)), Endpoint: f.Facebook.Endpoint}
 	}
 	return out, nil
 }

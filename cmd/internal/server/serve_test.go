@@ -220,10 +220,11 @@ func TestThreatRecordsTakeAllSpace(t *testing.T) {
 }
 
 func TestSecrets(t *testing.T) {
-	s, err := ParseSecrets([]byte("accessKeys: {AKIA1: topsecret}\nclients:\n  c1: other\nfacebook: {appId: '1', appSecret: fb, endpoint: https://x}\nsmtp: {password: mailpass}\n"))
+	s, err := ParseSecrets([]byte("accessKeys: {AKIA1: topsecret}\nclients:\n  c1: other\nfacebook: {appSecret: fbsecret}\nsmtp: {password: mailpass}\n"))
 	require.NoError(t, err)
 	require.Equal(t, "topsecret", string(s.AccessKeys["AKIA1"].Reveal()))
 	require.Equal(t, "mailpass", string(s.SMTPPassword.Reveal()))
+	require.Equal(t, "fbsecret", string(s.FacebookApp.Reveal()))
 	require.NotContains(t, fmt.Sprintf("%v %+v %#v", s, *s, s.AccessKeys), "topsecret")
 	empty, err := ParseSecrets(nil)
 	require.NoError(t, err)

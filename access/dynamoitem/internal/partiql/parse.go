@@ -56,7 +56,8 @@ func (p *parser) statement(s *Statement) error {
 }
 
 // checkRoots refuses a path that begins with the name of the table or index: in
-// SQL it would be the row, so that an attribute could hide behind it.
+// SQL it would be the row, so that an attribute could hide behind it. Choice
+// C34.
 func (s *Statement) checkRoots() error {
 	var err error
 	s.Walk(func(n *Node) {
