@@ -29,7 +29,11 @@ func ordersOnly(arn string) (dynamoitem.Table, bool) { return orders, arn == ord
 
 // newCaller is a session of an identity pool whose sub is c1, under a policy
 // with these statements.
-func newCaller(t testing.TB, statements string) *engine.Caller {
+func newCaller(t interface {
+	require.TestingT
+	Helper()
+}, statements string,
+) *engine.Caller {
 	t.Helper()
 	v := conditions.AWS()
 	p, err := engine.ParsePrincipal("arn:aws:sts::111111111111:assumed-role/Shopper/CognitoIdentityCredentials")

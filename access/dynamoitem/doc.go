@@ -23,6 +23,10 @@
 // not fit them is refused as well: there is no check without the keys that it
 // should have, for an absent key satisfies ForAllValues.
 //
+// What is denied can be narrowed for callers who ask for it: Split leaves out
+// the items of a batch that may not pass, and Narrow makes of a read requests
+// for what of it is allowed, such as a Query of the own partition of a Scan.
+//
 // Where AWS leaves a choice this package takes the closed one: choices C32 to
 // C38 of ADR 7. Names of attributes are compared and reported as they are
 // written, case included, in PartiQL too.

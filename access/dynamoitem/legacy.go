@@ -50,9 +50,9 @@ func (r *reader) legacy(p *part, name string) (err error) {
 // mixed refuses a request of both sorts.
 func (p *part) mixed() error {
 	in := func(set []string) string {
-		for _, name := range p.seen {
-			if slices.Contains(set, name) {
-				return name
+		for _, m := range p.members {
+			if slices.Contains(set, m.name) {
+				return m.name
 			}
 		}
 		return ""

@@ -118,9 +118,10 @@ var (
 
 // Operation is one call of DynamoDB, read. It is immutable and may be shared.
 type Operation struct {
-	name string
-	spec *operation
-	body []byte
+	name  string
+	scope Scope
+	spec  *operation
+	body  []byte
 	// parts are what makes checks, in the order of the body.
 	parts []*part
 	// items is where the value of RequestItems stands in the body.
@@ -149,7 +150,7 @@ func Parse(scope Scope, operation string, body []byte) (*Operation, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{decoder: d, scope: scope, op: &Operation{name: operation, spec: spec, body: body}}
+	r := &reader{decoder: d, scope: scope, op: &Operation{name: operation, scope: scope, spec: spec, body: body}}
 	top := &part{action: spec.action}
 	if err := r.part(top, &spec.shape); err != nil {
 		return nil, err
@@ -168,6 +169,9 @@ func Parse(scope Scope, operation string, body []byte) (*Operation, error) {
 
 // Name is the operation's, such as "GetItem".
 func (o *Operation) Name() string { return o.name }
+
+// Body is what was parsed. It must not be changed.
+func (o *Operation) Body() []byte { return o.body }
 
 // Tables returns the ARNs of the tables whose key schema Checks needs, each
 // once, in the order of the body. They may be of other accounts and regions

@@ -28,7 +28,8 @@ type part struct {
 	startKey                                           []attribute
 	statement                                          *partiql.Statement
 	parameters                                         []value
-	seen                                               []string
+	// members are those that are there, in the order of the body.
+	members []member
 	// What finish makes of these:
 	mentions []string  // attributes, beside those of entries
 	targets  []string  // attributes that an update changes
@@ -48,7 +49,23 @@ type entry struct {
 	raw span
 }
 
-func (p *part) has(member string) bool { return slices.Contains(p.seen, member) }
+// member is one of an object of the body.
+type member struct {
+	name string
+	raw  span // its value
+}
+
+func (p *part) has(name string) bool { return p.find(name) != nil }
+
+// find is the member of that name, nil if it is not there.
+func (p *part) find(name string) *member {
+	for i := range p.members {
+		if p.members[i].name == name {
+			return &p.members[i]
+		}
+	}
+	return nil
+}
 
 // fault is an error about a member of p.
 func (p *part) fault(member string, err error) *Error {
@@ -84,8 +101,12 @@ func (r *reader) part(p *part, s *shape) error {
 		if r.null() {
 			return nil
 		}
-		p.seen = append(p.seen, name)
-		return r.read(p, name)
+		r.next()
+		m := member{name, span{start: r.pos}}
+		err := r.read(p, name)
+		m.raw.end = r.pos
+		p.members = append(p.members, m)
+		return err
 	})
 	if err != nil {
 		return err
