@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 
 	"github.com/rowan-authz/rowan/identity"
 )
@@ -50,39 +49,6 @@ func fields(t *testing.T, s *identity.Session) map[string]any {
 	out := map[string]any{}
 	require.NoError(t, json.Unmarshal(text, &out))
 	return out
-}
-
-// TestReplicasAgreeOnEveryToken has two with the same keys answer alike for
-// good tokens, tokens with one change, and noise.
-func TestReplicasAgreeOnEveryToken(t *testing.T) {
-	at := &clock{noon}
-	one := newSessions(t, at.now, func(o *identity.SessionsOptions) { o.CacheSize = 1 })
-	two := newSessions(t, at.now, nil)
-	good := []string{sealed(t, aliceSession()), sealed(t, guestSession())}
-	rapid.Check(t, func(t *rapid.T) {
-		token := rapid.OneOf(
-			rapid.SampledFrom(good),
-			rapid.Map(rapid.SliceOf(rapid.Byte()), base64.RawURLEncoding.EncodeToString),
-			rapid.Custom(func(t *rapid.T) string {
-				raw := []byte(rapid.SampledFrom(good).Draw(t, "token"))
-				raw[rapid.IntRange(0, len(raw)-1).Draw(t, "at")] = rapid.Byte().Draw(t, "byte")
-				return string(raw)
-			}),
-		).Draw(t, "token")
-		at.at = noon.Add(time.Duration(rapid.IntRange(0, 59).Draw(t, "minutes")) * time.Minute)
-		for _, s := range []*identity.Sessions{one, two} {
-			require.NoError(t, s.Refresh(context.Background()))
-		}
-		a, errA := one.Open(context.Background(), accessKeyID, token)
-		b, errB := two.Open(context.Background(), accessKeyID, token)
-		require.Equal(t, errA, errB)
-		require.Equal(t, a == nil, b == nil)
-		if a != nil {
-			require.Contains(t, good, token)
-			require.Equal(t, a.Policies, b.Policies)
-			require.Equal(t, a.AMR, b.AMR)
-		}
-	})
 }
 
 // TestThreatSessionTokenBitFlip flips each bit of each character of a token.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/rowan-authz/rowan/identity"
 )
@@ -239,6 +240,37 @@ func TestVerifier(t *testing.T) {
 		require.NotEmpty(t, name)
 	}
 	f.refused(v.(identity.Checker).Check(ctx, nil), identity.NotAuthorized)
+}
+
+// TestReplicasAgreeOnEveryToken signs on one replica and presents to both: a
+// token as it was given, at its place and time, and with one change.
+func TestReplicasAgreeOnEveryToken(t *testing.T) {
+	f := newFixture(t, plainPool)
+	f.user(plainPool, "jane")
+	other, err := New(ctx, testConfigs()[:1], f.options)
+	require.NoError(t, err)
+	replicas := []*Directory{f.Directory, other}
+	rapid.Check(t, func(rt *rapid.T) {
+		issued := f.clock.now()
+		signer := *f
+		signer.Directory = replicas[rapid.IntRange(0, 1).Draw(rt, "signs")]
+		tokens := signer.tokens(web, "jane")
+		given := rapid.SampledFrom([]Sensitive{tokens.AccessToken, tokens.IDToken}).Draw(rt, "token")
+		f.clock.pass(time.Hour + time.Duration(rapid.IntRange(-1, 1).Draw(rt, "after the end"))*time.Second)
+		live := f.clock.now().Before(issued.Add(time.Hour))
+		token := given
+		if rapid.Bool().Draw(rt, "changed") {
+			raw := []byte(given)
+			raw[rapid.IntRange(0, len(raw)-1).Draw(rt, "at")] = rapid.Byte().Draw(rt, "byte")
+			token = Sensitive(raw)
+		}
+		for _, d := range replicas {
+			_, err := d.GetUser(ctx, &GetUserInput{token})
+			require.Equal(rt, live && token == tokens.AccessToken, err == nil, "%v", err)
+			_, err = d.Verifier(plainPool, loginKey).Verify(ctx, string(token), []string{web})
+			require.Equal(rt, live && token == tokens.IDToken, err == nil, "%v", err)
+		}
+	})
 }
 
 func TestTwoReplicasAgree(t *testing.T) {
