@@ -108,8 +108,10 @@ type emitter struct {
 	table   *Table
 	// weak says that tests may be left out, rest that some are.
 	weak, rest bool
-	args       []argument
-	places     map[string]int // by kind and value
+	// fixed are columns whose values are known, by name.
+	fixed  map[string]any
+	args   []argument
+	places map[string]int // by kind and value
 }
 
 // arg marks an argument. Equal ones are one, where placeholders have numbers.
@@ -236,6 +238,10 @@ func (e *emitter) test(r *conditions.Residual) (string, error) {
 		// Not to be left out: Keep could not be asked either.
 		return "", &UnsupportedError{Dialect: e.dialect, Key: r.Key.Name, Condition: r.String(), Reason: "no column holds the key"}
 	}
+	if v, known := e.known(c.Name); known {
+		value := c.Value(e.dialect, v)
+		return constant(r.Holds(&value)), nil
+	}
 	sql, err := e.column(c, r)
 	if err == nil {
 		return sql, nil
@@ -249,6 +255,16 @@ func (e *emitter) test(r *conditions.Residual) (string, error) {
 		return always, nil
 	}
 	return "", &UnsupportedError{Dialect: e.dialect, Key: r.Key.Name, Column: c.Name, Condition: r.String(), Reason: string(reason)}
+}
+
+// known is the value of a column that is fixed.
+func (e *emitter) known(column string) (v any, known bool) {
+	for name, v := range e.fixed {
+		if e.dialect.sameName(name, column) {
+			return v, true
+		}
+	}
+	return nil, false
 }
 
 // name writes a column.

@@ -43,6 +43,12 @@ func (d Dialect) quote(name string) string {
 	return mark + strings.ReplaceAll(name, mark, mark+mark) + mark
 }
 
+// sameName reports whether two names, quoted as they are here, may be of one
+// column. Only PostgreSQL tells them apart by case.
+func (d Dialect) sameName(a, b string) bool {
+	return a == b || d != PostgreSQL && strings.EqualFold(a, b)
+}
+
 // checkName refuses what no identifier can be.
 func checkName(name string) error {
 	switch {

@@ -20,6 +20,8 @@ type Table struct {
 	Alias string
 	// Columns say which column holds which key. Two keys may share a column.
 	Columns []Column
+	// Access is for a guard; Where and Pushdown do not look at it.
+	Access Access
 }
 
 // Column is a column that holds a context key of the row.
@@ -121,4 +123,12 @@ func (t *Table) check() error {
 		}
 	}
 	return nil
+}
+
+// qualified writes the table's name.
+func (t *Table) qualified(d Dialect) string {
+	if t.Schema == "" {
+		return d.quote(t.Name)
+	}
+	return d.quote(t.Schema) + "." + d.quote(t.Name)
 }

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	_ "github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5/pgxpool"
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite"
@@ -28,6 +29,8 @@ const tableName = "rows of \"`all"
 type database struct {
 	*sql.DB
 	dialect sqlrow.Dialect
+	url     string
+	pool    *pgxpool.Pool // of pgx, for tests that use it
 	// types are the SQL types of each slot's columns; a column that is missing
 	// is one that the database does not have.
 	types [slots]map[sqlrow.Type]string
@@ -82,7 +85,8 @@ func open(t testing.TB, driver, dsn string) *sql.DB {
 }
 
 func openPostgres(t testing.TB) *database {
-	db := &database{DB: open(t, "pgx", needs.Postgres(t)+"&jit=off&enable_seqscan=off"), dialect: sqlrow.PostgreSQL}
+	url := needs.Postgres(t) + "&jit=off&enable_seqscan=off"
+	db := &database{DB: open(t, "pgx", url), dialect: sqlrow.PostgreSQL, url: url}
 	// A collation that takes case for nothing, and one that takes accents too.
 	for _, ddl := range []string{
 		`CREATE COLLATION anycase (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`,
@@ -105,7 +109,7 @@ func openPostgres(t testing.TB) *database {
 }
 
 func openSQLite(t testing.TB) *database {
-	db := &database{DB: open(t, "sqlite", filepath.Join(t.TempDir(), "rows.db")), dialect: sqlrow.SQLite}
+	db := &database{DB: open(t, "sqlite", filepath.Join(t.TempDir(), "rows.db")+"?_pragma=busy_timeout(30000)&_txlock=immediate"), dialect: sqlrow.SQLite}
 	texts := [slots]string{"TEXT COLLATE NOCASE", "TEXT", "TEXT COLLATE RTRIM", "", "NUMERIC", "BLOB"}
 	for i := range db.types {
 		db.types[i] = map[sqlrow.Type]string{

@@ -1,0 +1,5 @@
+//go:build !race
+
+package rowtest
+
+const raceEnabled = false
