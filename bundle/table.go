@@ -3,8 +3,6 @@ package bundle
 import (
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/rowan-authz/rowan/access/dynamoitem"
 )
 
@@ -37,15 +35,6 @@ type Index struct {
 	Name                  string
 	PartitionKey, SortKey Attribute
 }
-
-// SQLTable is a table in SQL.
-type SQLTable struct {
-	Table   string
-	Columns []Column
-}
-
-// Column says which column holds a context key or an attribute.
-type Column struct{ Of, Name string }
 
 // keys returns the names of the key attributes.
 func keys(partition, sort Attribute) []string {
@@ -86,7 +75,7 @@ func keySchema(partition, sort Attribute) dynamoitem.Key {
 // table reads tables/NAME.yaml.
 func (l *loader) table(name string, n node) *Table {
 	t := &Table{Name: name, Table: name}
-	place := n
+	place, sql := n, n
 	n.object("table, partitionKey, sortKey, indexes or sql", func(member string, x node) bool {
 		switch member {
 		case "table":
@@ -98,7 +87,7 @@ func (l *loader) table(name string, n node) *Table {
 		case "indexes":
 			t.Indexes = x.indexes()
 		case "sql":
-			t.SQL = x.sql()
+			t.SQL, sql = x.sql(l.bundle.vocabulary), x
 		default:
 			return false
 		}
@@ -106,6 +95,7 @@ func (l *loader) table(name string, n node) *Table {
 	})
 	n.need("partitionKey")
 	n.distinct(t.PartitionKey, t.SortKey)
+	t.holdsPartitionKey(sql)
 	if !tableName(t.Table) {
 		place.fault("a table is called with 3 to 255 letters, digits or _.-, have %q", short(t.Table))
 	}
@@ -172,25 +162,4 @@ func (n node) distinct(partition, sort Attribute) {
 	if partition.Name != "" && partition.Name == sort.Name {
 		n.fault("the partition key and the sort key are both %q", short(sort.Name))
 	}
-}
-
-func (n node) sql() SQLTable {
-	var t SQLTable
-	n.object("table or columns", func(member string, x node) bool {
-		switch member {
-		case "table":
-			t.Table = x.name()
-		case "columns":
-			x.named(true, func(of string, x node) {
-				t.Columns = append(t.Columns, Column{of, x.name()})
-			})
-		default:
-			return false
-		}
-		return true
-	})
-	if n.Kind == yaml.MappingNode {
-		n.need("table")
-	}
-	return t
 }

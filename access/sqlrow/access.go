@@ -254,9 +254,8 @@ func (ts *Tables) fill(ctx context.Context, r *engine.Request, t *Table, a ask) 
 			return err
 		}
 	}
-	if strings.EqualFold(r.Action, "dynamodb:PartiQLSelect") {
-		// Nobody here knows which rows the database will look at.
-		if err := r.Context.SetIndeterminate("dynamodb:FullTableScan"); err != nil {
+	for _, key := range t.untold(r.Action) {
+		if err := r.Context.SetIndeterminate(key); err != nil {
 			return err
 		}
 	}
@@ -286,7 +285,25 @@ func (t *Table) dynamo(a ask) [][]string {
 	return append(out, []string{"dynamodb:ReturnValues", "NONE"})
 }
 
-// where is the clause of a question, after n arguments.
+// untold are the keys that a request of DynamoDB has, and of which nobody here
+// knows the values: absent, they would satisfy ForAllValues.
+func (t *Table) untold(action string) (keys []string) {
+	action = strings.ToLower(action)
+	if !strings.HasPrefix(action, "dynamodb:") {
+		return nil
+	}
+	if action == "dynamodb:partiqlselect" { // which rows the database looks at is its own affair
+		keys = append(keys, "dynamodb:FullTableScan")
+	}
+	const leading, first = "dynamodb:LeadingKeys", "dynamodb:FirstPartitionKeyValues"
+	_, one := t.column(leading)
+	if _, other := t.column(first); !one && !other {
+		keys = append(keys, leading, first)
+	}
+	return keys
+}
+
+// where is the clause of a question.
 func (q *question) where(d Dialect) (Clause, error) {
 	clause, err := Where(&q.filter, q.table, d)
 	if err != nil {

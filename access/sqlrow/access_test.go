@@ -179,3 +179,26 @@ func TestWhatCannotBeFilteredIsAnError(t *testing.T) {
 	_, err = tablesOf(t, sqlrow.Config{Tables: []sqlrow.Table{table}}).Select(as(t, allow(`{"IpAddress": {"app:address": "10.0.0.1"}}`)), q)
 	require.ErrorAs(t, err, new(*sqlrow.UnsupportedError))
 }
+
+// TestATableOfDynamoDBHasAPartitionKey holds that a description without the
+// partition key shows nobody the rows of a policy about it: an absent key would
+// satisfy ForAllValues.
+func TestATableOfDynamoDBHasAPartitionKey(t *testing.T) {
+	table := scores()
+	table.Columns[0].Key = "app:user"
+	q := sqlrow.Query{Table: "scores", Columns: []string{"top"}}
+	for _, key := range []string{"dynamodb:LeadingKeys", "dynamodb:FirstPartitionKeyValues"} {
+		ctx := as(t, allow(`{"ForAllValues:StringEquals": {"`+key+`": "${aws:username}"}}`))
+		s, err := tablesOf(t, sqlrow.Config{Tables: []sqlrow.Table{table}}).Select(ctx, q)
+		require.NoError(t, err)
+		require.Equal(t, sqlrow.Denied, s.Visibility)
+		s, err = tablesOf(t, sqlrow.Config{Tables: []sqlrow.Table{scores()}}).Select(ctx, q)
+		require.NoError(t, err)
+		require.Equal(t, sqlrow.Filtered, s.Visibility)
+		table.Columns[0].Key = "dynamodb:FirstPartitionKeyValues"
+		s, err = tablesOf(t, sqlrow.Config{Tables: []sqlrow.Table{table}}).Select(ctx, q)
+		require.NoError(t, err)
+		require.Equal(t, sqlrow.Filtered, s.Visibility)
+		table.Columns[0].Key = "app:user"
+	}
+}

@@ -3,6 +3,7 @@ package sqlrow
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -70,13 +71,19 @@ const (
 	TextArray
 )
 
-var typeNames = [...]string{"text", "integer", "decimal", "bool", "bytes", "timestamp", "timestamptz", "uuid", "text array"}
+var typeNames = [...]string{"text", "integer", "decimal", "bool", "bytes", "timestamp", "timestamptz", "uuid", "text[]"}
 
 func (t Type) String() string {
 	if int(t) < len(typeNames) {
 		return typeNames[t]
 	}
 	return fmt.Sprintf("Type(%d)", uint8(t))
+}
+
+// ParseType returns the type of that name, as String writes it.
+func ParseType(name string) (t Type, ok bool) {
+	i := slices.Index(typeNames[:], name)
+	return Type(max(i, 0)), i >= 0
 }
 
 // column returns the column of a key; keys compare without regard to the case
