@@ -243,6 +243,9 @@ func (r *resolution) apply(tx Tx) error {
 		if err := gone.put(tx); err != nil {
 			return err
 		}
+		if err := putMerged(tx, gone); err != nil {
+			return err
+		}
 	}
 	for _, l := range r.linked {
 		record, err := r.login(l)

@@ -13,7 +13,8 @@ import (
 
 // Revocation ends sessions before they expire: those of one identity, role or
 // pool that were issued before a time, or a single one. Exactly one of
-// Identity, Role, Pool and SessionID is given. Source: identity-protocol §3.4.
+// Identity, Role, Pool and SessionID is given. With an identity end the
+// sessions of those that were merged into it. Source: identity-protocol §3.4.
 type Revocation struct {
 	// Identity is an identity id, Role the ARN of a role with its path, Pool
 	// the id of an identity pool, SessionID a Session.ID.
@@ -114,14 +115,45 @@ func (s *Sessions) Revoke(ctx context.Context, r Revocation) error {
 	if r.Role != "" && s.account.Roles[r.Role] == nil {
 		return Errorf(InvalidParameter, "The account has no role %s: give its whole ARN, with the path.", shown(r.Role))
 	}
-	if err := s.store.Update(ctx, func(tx Tx) error { return putRevocation(tx, name, cut) }); err != nil {
+	err = s.store.Update(ctx, func(tx Tx) error {
+		names := []revocationName{name}
+		if r.Identity != "" {
+			ids, err := mergedInto(tx, r.Identity)
+			if err != nil {
+				return err
+			}
+			for _, id := range ids {
+				names = append(names, ofIdentity(id))
+			}
+		}
+		return putRevocations(tx, names, cut)
+	})
+	if err != nil {
 		return fmt.Errorf("revocation: %w", err)
 	}
 	return s.Refresh(ctx)
 }
 
-// putRevocation writes a cut unless there is a later one, and counts the
-// change, so that a poll reads one record as long as nothing changed.
+// putRevocations writes cuts, and counts the change, so that a poll reads one
+// record as long as nothing changed.
+func putRevocations(tx Tx, names []revocationName, cut int64) error {
+	for _, name := range names {
+		if err := putRevocation(tx, name, cut); err != nil {
+			return err
+		}
+	}
+	changes, err := countChanges(tx)
+	if err != nil {
+		return err
+	}
+	value, err := json.Marshal(changes + 1)
+	if err != nil {
+		return err
+	}
+	return tx.Put(Record{Kind: revocationKind, Key: revocationChange, Value: value})
+}
+
+// putRevocation writes a cut unless there is a later one.
 func putRevocation(tx Tx, name revocationName, cut int64) error {
 	known, err := tx.Get(revocationKind, string(name))
 	if err == nil {
@@ -140,19 +172,7 @@ func putRevocation(tx Tx, name revocationName, cut int64) error {
 	// When it expires, every session that was issued before is over, for every
 	// replica.
 	expires := time.Unix(cut, 0).Add(MaxSessionLife + MaxClockSkew)
-	err = tx.Put(Record{Kind: revocationKind, Key: string(name), Group: revocationGroup, Value: value, Expires: expires})
-	if err != nil {
-		return err
-	}
-	changes, err := countChanges(tx)
-	if err != nil {
-		return err
-	}
-	value, err = json.Marshal(changes + 1)
-	if err != nil {
-		return err
-	}
-	return tx.Put(Record{Kind: revocationKind, Key: revocationChange, Value: value})
+	return tx.Put(Record{Kind: revocationKind, Key: string(name), Group: revocationGroup, Value: value, Expires: expires})
 }
 
 // countChanges returns how often a revocation was written.
