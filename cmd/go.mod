@@ -22,6 +22,7 @@ require (
 	github.com/pressly/goose/v3 v3.29.0
 	github.com/rogpeppe/go-internal v1.16.0
 	github.com/rowan-authz/rowan v0.0.0
+	github.com/rowan-authz/rowan/access/awssdk v0.0.0
 	github.com/rowan-authz/rowan/access/pgxrow v0.0.0
 	github.com/rowan-authz/rowan/conditions/celop v0.0.0
 	github.com/russellhaering/goxmldsig v1.6.1
@@ -94,6 +95,7 @@ require (
 
 replace (
 	github.com/rowan-authz/rowan => ../
+	github.com/rowan-authz/rowan/access/awssdk => ../access/awssdk
 	github.com/rowan-authz/rowan/access/pgxrow => ../access/pgxrow
 	github.com/rowan-authz/rowan/conditions/celop => ../conditions/celop
 )

@@ -241,3 +241,27 @@ func TestMembersTwice(t *testing.T) {
 		}
 	}
 }
+
+// TestParseTable reads what a store says of a table.
+func TestParseTable(t *testing.T) {
+	key := func(partition, sort dynamoitem.Attribute) dynamoitem.Key {
+		k := dynamoitem.Key{Partition: []dynamoitem.Attribute{partition}}
+		if sort.Name != "" {
+			k.Sort = []dynamoitem.Attribute{sort}
+		}
+		return k
+	}
+	a, b, n := dynamoitem.Attribute{Name: "a", Type: "S"}, dynamoitem.Attribute{Name: "b", Type: "B"}, dynamoitem.Attribute{Name: "n", Type: "N"}
+	types := `"AttributeDefinitions":[{"AttributeName":"a","AttributeType":"S"},{"AttributeName":"b","AttributeType":"B"},{"AttributeName":"n","AttributeType":"N"}]`
+	of := func(partition, sort string) string {
+		return `"KeySchema":[{"AttributeName":"` + partition + `","KeyType":"HASH"},{"AttributeName":"` + sort + `","KeyType":"RANGE"}]`
+	}
+	table, err := dynamoitem.ParseTable([]byte(`{"Table":{` + types + `,"TableStatus":"ACTIVE",` + of("a", "b") + `,
+	  "GlobalSecondaryIndexes":[{"IndexName":"G","KeySchema":[{"AttributeName":"n","KeyType":"HASH"}]}],"LocalSecondaryIndexes":[{"IndexName":"L",` + of("a", "n") + `}]}}`))
+	require.NoError(t, err)
+	require.Equal(t, dynamoitem.Table{Key: key(a, b), Indexes: map[string]dynamoitem.Key{"G": key(n, dynamoitem.Attribute{}), "L": key(a, n)}}, table)
+	for _, answer := range []string{``, `{}`, `{"Table":{` + types + `}}`, `{"Table":{` + of("a", "b") + `}}`, `{"Table":{` + types + `,` + of("a", "a") + `}}`} {
+		_, err := dynamoitem.ParseTable([]byte(answer))
+		require.Error(t, err, answer)
+	}
+}

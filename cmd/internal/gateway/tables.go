@@ -129,53 +129,11 @@ func (d *DynamoDB) describe(ctx context.Context, name string) (dynamoitem.Table,
 	case err != nil:
 		return dynamoitem.Table{}, unreachable(err)
 	case answer.StatusCode == http.StatusOK:
-		return parseDescription(text)
+		return dynamoitem.ParseTable(text)
 	case strings.Contains(string(text), "ResourceNotFoundException"):
 		return dynamoitem.Table{}, errNoTable
 	}
 	return dynamoitem.Table{}, unreachable(fmt.Errorf("DescribeTable: status %d", answer.StatusCode))
-}
-
-// description is what DescribeTable says of keys.
-type description struct {
-	Table struct {
-		AttributeDefinitions []struct{ AttributeName, AttributeType string }
-		KeySchema            []keyElement
-		// Local and global alike.
-		GlobalSecondaryIndexes, LocalSecondaryIndexes []struct {
-			IndexName string
-			KeySchema []keyElement
-		}
-	}
-}
-
-type keyElement struct{ AttributeName, KeyType string }
-
-func parseDescription(text []byte) (dynamoitem.Table, error) {
-	var d description
-	if err := json.Unmarshal(text, &d); err != nil {
-		return dynamoitem.Table{}, fmt.Errorf("DescribeTable: %w", err)
-	}
-	types := map[string]string{}
-	for _, a := range d.Table.AttributeDefinitions {
-		types[a.AttributeName] = a.AttributeType
-	}
-	key := func(schema []keyElement) (out dynamoitem.Key) {
-		for _, k := range schema {
-			a := dynamoitem.Attribute{Name: k.AttributeName, Type: types[k.AttributeName]}
-			if k.KeyType == "HASH" {
-				out.Partition = append(out.Partition, a)
-			} else {
-				out.Sort = append(out.Sort, a)
-			}
-		}
-		return out
-	}
-	out := dynamoitem.Table{Key: key(d.Table.KeySchema), Indexes: map[string]dynamoitem.Key{}}
-	for _, x := range append(d.Table.GlobalSecondaryIndexes, d.Table.LocalSecondaryIndexes...) {
-		out.Indexes[x.IndexName] = key(x.KeySchema)
-	}
-	return out, nil
 }
 
 func hashOf(body []byte) string {
