@@ -39,11 +39,21 @@
 // e-mail address are counted by that address as well, whoever guesses, and so
 // are the mails to it.
 //
+// # The hosted page
+//
+// Authorize checks what an app asks of the authorization endpoint; its
+// Authorization signs a user in by the code of InitiateAuth, for whoever shows
+// the page, and ends in a code that Token redeems. A sign-in goes on where it
+// began: the page's challenges are not answered at the API, nor the other way
+// round. ID tokens hold all that the client may read, whatever the scope: who
+// chooses the scope must not choose which claims policies see.
+//
 // # Differences from Cognito
 //
 // There are no triggers, SMS, devices or passkeys. Second factors are TOTP.
 // User names are never case-sensitive. Sessions of AdminInitiateAuth are
-// answered by AdminRespondToAuthChallenge alone. An ID token has amr, with
-// "mfa" in it, if a second factor was used. A new password ends all sign-ins
-// but the one that set it.
+// answered by AdminRespondToAuthChallenge alone. OAuth has the authorization
+// code flow alone, always with PKCE, and userInfo shows with the scope openid no
+// more than who the user is. An ID token has amr, with "mfa" in it, if a second
+// factor was used. A new password ends all sign-ins but the one that set it.
 package userpool

@@ -39,9 +39,9 @@ var (
 	refresh    = regexp.MustCompile(`<meta http-equiv="refresh" content="0; url=([^"]*)">`)
 )
 
-// signInOnPage goes where an app sends jane, signs in on the hosted page, and
+// signInOnPage goes where an app sends its user, signs in on the hosted page, and
 // returns where that sends the browser, with the code.
-func signInOnPage(t *testing.T, browser *http.Client, at string) string {
+func signInOnPage(t *testing.T, browser *http.Client, at, name string) string {
 	t.Helper()
 	w := get(t, browser, at)
 	page := body(t, w)
@@ -50,7 +50,7 @@ func signInOnPage(t *testing.T, browser *http.Client, at string) string {
 	target, err := w.Request.URL.Parse(html.UnescapeString(action[1]))
 	require.NoError(t, err)
 	page = body(t, post(t, browser, target.String(), url.Values{
-		"form": {hidden(t, page, "form")}, "username": {"jane"}, "password": {password},
+		"form": {hidden(t, page, "form")}, "username": {name}, "password": {password},
 	}, ""))
 	left := refresh.FindStringSubmatch(page)
 	require.NotNil(t, left, page)
@@ -83,12 +83,12 @@ func TestThreatLogShowsNoSecretOfThePage(t *testing.T) {
 	} {
 		require.NotEqual(t, http.StatusOK, post(t, browser, login, form, "").StatusCode)
 	}
-	left, err := url.Parse(signInOnPage(t, browser, at))
+	left, err := url.Parse(signInOnPage(t, browser, at, "jane"))
 	require.NoError(t, err)
 	secrets["authorization code"] = left.Query().Get("code")
 	_, err = config.Exchange(t.Context(), secrets["authorization code"], oauth2.VerifierOption(verifier[1:]+"x"))
 	require.Error(t, err)
-	left, err = url.Parse(signInOnPage(t, browser, at))
+	left, err = url.Parse(signInOnPage(t, browser, at, "jane"))
 	require.NoError(t, err)
 	secrets["another code"] = left.Query().Get("code")
 	tokens, err := config.Exchange(t.Context(), secrets["another code"], oauth2.VerifierOption(verifier))
@@ -133,7 +133,7 @@ func TestOAuthRelyingParty(t *testing.T) {
 				tokens, info = got, who
 			}), party))
 			browser := visitor(t)
-			body(t, get(t, browser, signInOnPage(t, browser, app.URL+"/login")))
+			body(t, get(t, browser, signInOnPage(t, browser, app.URL+"/login", "jane")))
 			require.NotNil(t, tokens, "the relying party did not take the answer")
 			require.Equal(t, []any{"jane@shop.example", oidc.Bool(true)}, []any{info.Email, info.EmailVerified})
 			require.Equal(t, info.Subject, tokens.IDTokenClaims.Subject)
@@ -175,7 +175,7 @@ func TestOAuthClient(t *testing.T) {
 			Endpoint: oauth2.Endpoint{AuthURL: f.url + "/" + userPool + "/oauth2/authorize", TokenURL: f.url + "/" + userPool + "/oauth2/token", AuthStyle: c.style},
 		}
 		verifier := oauth2.GenerateVerifier()
-		at, err := url.Parse(signInOnPage(t, visitor(t), config.AuthCodeURL("s", oauth2.S256ChallengeOption(verifier))))
+		at, err := url.Parse(signInOnPage(t, visitor(t), config.AuthCodeURL("s", oauth2.S256ChallengeOption(verifier)), "jane"))
 		require.NoError(t, err)
 		require.Equal(t, "s", at.Query().Get("state"))
 		tokens, err := config.Exchange(t.Context(), at.Query().Get("code"), oauth2.VerifierOption(verifier))
@@ -200,7 +200,7 @@ func TestOAuthClient(t *testing.T) {
 		Endpoint: oauth2.Endpoint{AuthURL: f.url + "/" + userPool + "/oauth2/authorize", TokenURL: f.url + "/" + userPool + "/oauth2/token"},
 	}
 	verifier := oauth2.GenerateVerifier()
-	at, err := url.Parse(signInOnPage(t, visitor(t), config.AuthCodeURL("s", oauth2.S256ChallengeOption(verifier))))
+	at, err := url.Parse(signInOnPage(t, visitor(t), config.AuthCodeURL("s", oauth2.S256ChallengeOption(verifier)), "jane"))
 	require.NoError(t, err)
 	tokens, err := config.Exchange(t.Context(), at.Query().Get("code"), oauth2.VerifierOption(verifier))
 	require.NoError(t, err)

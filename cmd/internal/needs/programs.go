@@ -37,3 +37,14 @@ func Chromium(t testing.TB) (path string) {
 	missing(t, "Chromium", "apt-get install chromium")
 	return ""
 }
+
+// Commands ends the test unless the machine has programs of these names, which
+// are those of their Debian packages too.
+func Commands(t testing.TB, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		if _, err := exec.LookPath(name); err != nil {
+			missing(t, name, "apt-get install "+name)
+		}
+	}
+}

@@ -77,8 +77,13 @@ func TestHostedSignUpAndReset(t *testing.T) {
 	require.Equal(t, []any{400, "Invalid email address format."}, []any{v.status, v.alert()})
 	v.submit("attribute.email", "jane@example.com", "password", "short")
 	require.Equal(t, "Password did not conform with policy: Password not long enough", v.alert())
-	v.submit("password", password)
+	v.submit("password", password, "attribute.name", "not asked for")
 	require.Equal(t, []string{"Confirm your account", "We have sent a code to j***@e***."}, []string{v.title(), v.notice()})
+	made, err := h.Directory.AdminGetUser(t.Context(), &userpool.AdminGetUserInput{UserPoolID: players, Username: "jane"})
+	require.NoError(t, err)
+	for _, a := range made.UserAttributes {
+		require.NotEqual(t, "name", a.Name)
+	}
 
 	// Whoever signs in meanwhile is sent to where the code is asked for.
 	other := h.browser().authorize().submit("username", "jane", "password", password)
@@ -107,7 +112,7 @@ func TestHostedSignUpAndReset(t *testing.T) {
 	require.Equal(t, 400, v.status)
 	h.tokens(v.submit("password", newPassword).back().Get("code"))
 
-	_, err := h.Directory.AdminResetUserPassword(t.Context(), &userpool.AdminResetUserPasswordInput{UserPoolID: players, Username: "jane"})
+	_, err = h.Directory.AdminResetUserPassword(t.Context(), &userpool.AdminResetUserPasswordInput{UserPoolID: players, Username: "jane"})
 	require.NoError(t, err)
 	v.authorize().submit("username", "jane", "password", newPassword)
 	require.Equal(t, "Choose a new password", v.title())
@@ -265,7 +270,8 @@ func TestThreatLoginForgery(t *testing.T) {
 		require.Empty(t, v.one(leaveOf))
 	}
 	token := func(v *visit) string { return v.authorize().fields().Get("form") }
-	eve := token(h.browser())
+	thief := h.browser()
+	eve := token(thief)
 	forged(h.browser().post(path, fill(eve))) // without a cookie
 	jane := h.browser()
 	own := token(jane)
@@ -295,7 +301,10 @@ func TestThreatLoginForgery(t *testing.T) {
 	require.NotEqual(t, x.formToken(players, "v"), x.formToken("us-east-1_Other001", "v"))
 	at, err := url.Parse(h.base)
 	require.NoError(t, err)
-	jane.client.Jar.SetCookies(at, []*http.Cookie{{Name: "rowan-browser", Value: strings.Repeat("A", 43), Path: "/" + players}})
+	planted := thief.client.Jar.Cookies(at)[0]
+	planted.Path = "/" + players
+	jane.client.Jar.SetCookies(at, []*http.Cookie{planted})
+	forged(jane.post(path, fill(eve)))
 	forged(jane.post(path, fill(own)))
 }
 

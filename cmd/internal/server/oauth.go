@@ -18,6 +18,7 @@ func endpoint(operation string, answer func(*exchange)) http.HandlerFunc {
 		x.refuse, x.contentType = refuseOAuth, applicationJSON
 		allowOrigins(x.w.Header())
 		x.w.Header().Set("Cache-Control", "no-store")
+		x.w.Header().Set("Pragma", "no-cache") // RFC 6749 §5.1
 		if err := x.admit(); err != nil {
 			x.fail(err)
 			return
