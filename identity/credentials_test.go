@@ -414,6 +414,34 @@ func TestTrustPolicyDecides(t *testing.T) {
 	}
 }
 
+// TestThreatTrustOfOthers wants a role closed to pools whose trust policy lets
+// others in, however many those are.
+func TestThreatTrustOfOthers(t *testing.T) {
+	const pools = `{"Federated": "cognito-identity.amazonaws.com"}`
+	for principal, allowed := range map[string]bool{
+		pools:                                  true,
+		`"*"`:                                  false, // nobody federated
+		`{"AWS": "*"}`:                         false,
+		`{"AWS": "111122223333"}`:              false,
+		`{"Federated": "accounts.google.com"}`: false,
+		`{"Federated": "` + idpARN + `"}`:      false,
+		`{"Service": "cognito-identity.amazonaws.com"}`: false,
+	} {
+		s := newShop(t, func(s *shop) {
+			trust := strings.Replace(trustText("authenticated"), pools, principal, 1)
+			require.Contains(t, trust, principal)
+			s.account.Roles[userRole] = newRole(t, userRole, "AROAUSERUSERUSERUSER", trust)
+		})
+		logins := s.login(google, "alice")
+		_, err := s.credentials(s.mustID(logins), logins)
+		if allowed {
+			require.NoError(t, err)
+			continue
+		}
+		refused(t, err, identity.InvalidIdentityPoolConfiguration, "Check assigned IAM roles for this pool.")
+	}
+}
+
 // TestResourceControlLimitsTrust wants the account's resource control policies
 // to hold for roles too.
 func TestResourceControlLimitsTrust(t *testing.T) {
