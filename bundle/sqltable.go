@@ -1,11 +1,14 @@
 package bundle
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/rowan-authz/rowan/access/sqlrow"
+	"github.com/rowan-authz/rowan/policy"
 )
 
 // SQLTable is a table in SQL.
@@ -125,4 +128,51 @@ func (t *Table) holdsPartitionKey(n node) {
 	if t.SQL.Table != "" && t.PartitionKey.Name != "" && found != 1 {
 		n.fault("want one column for the partition key %q, have %d", short(t.PartitionKey.Name), found)
 	}
+}
+
+// RowSecurity describes row security of PostgreSQL for a role and a table, by
+// names of the bundle, and a database role. variables are as in sqlrow. What
+// no session of a database can be held to is refused: resource policies of the
+// table, and resource control policies.
+func (b *Bundle) RowSecurity(role, table, databaseRole string, variables map[string]string) (*sqlrow.RowSecurity, error) {
+	r, ok := b.Role(role)
+	if !ok {
+		return nil, fmt.Errorf("no role %q", role)
+	}
+	t, ok := b.Table(table)
+	if !ok {
+		return nil, fmt.Errorf("no table %q", table)
+	}
+	described, ok := t.SQLRow()
+	if !ok {
+		return nil, fmt.Errorf("tables/%s.yaml says nothing of sql", t.Name)
+	}
+	set, err := b.ResourceSet(t.ARN)
+	switch {
+	case err != nil:
+		return nil, err
+	case set != nil:
+		return nil, fmt.Errorf("%s has a resource policy, which row security cannot hold", t.ARN)
+	case len(b.resourceControl) > 0:
+		return nil, errors.New("there are resource control policies, which row security cannot hold")
+	}
+	s := &sqlrow.RowSecurity{
+		Table: described, Role: databaseRole, Principal: r.ARN, Vocabulary: b.vocabulary, Variables: variables,
+		Policies: [][]*policy.Document{plainDocuments(r.attached.policies)},
+	}
+	if r.attached.limit != nil {
+		s.Policies = append(s.Policies, []*policy.Document{r.attached.limit.Document})
+	}
+	for _, level := range b.ServiceControl {
+		s.Policies = append(s.Policies, plainDocuments(level.documents))
+	}
+	return s, nil
+}
+
+func plainDocuments(documents []*document) []*policy.Document {
+	out := make([]*policy.Document, len(documents))
+	for i, d := range documents {
+		out[i] = d.Document
+	}
+	return out
 }

@@ -43,3 +43,34 @@ func TestSQLRow(t *testing.T) {
 	}, tabs.Columns)
 	require.Equal(t, map[string]string{"id": "id", "top_score": "top"}, tabs.Access.Attributes)
 }
+
+func TestRowSecurity(t *testing.T) {
+	files := fstest.MapFS{
+		"rowan.yaml":                                {Data: []byte("account: \"111122223333\"\npartition: aws\nregion: us-east-1\n")},
+		"policies/Own.json":                         {Data: []byte(`{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "dynamodb:Query", "Resource": "*", "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": "${saml:sub}"}}}}`)},
+		"policies/Cut.json":                         {Data: []byte(`{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "dynamodb:Query", "Resource": "*", "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": "cut-*"}}}}`)},
+		"roles/Player.yaml":                         {Data: []byte("policies: [Own]\nboundary: Cut\n")},
+		"tables/Tab.yaml":                           {Data: []byte("partitionKey: {name: id}\nsql: {table: tabs, columns: {id: id}}\n")},
+		"tables/Other.yaml":                         {Data: []byte("partitionKey: {name: id}\n")},
+		"tables/Shared.yaml":                        {Data: []byte("partitionKey: {name: id}\nsql: {table: shared, columns: {id: id}}\n")},
+		"resources/Shared.yaml":                     {Data: []byte("arn: arn:aws:dynamodb:us-east-1:111122223333:table/Shared\npolicy:\n  Version: 2012-10-17\n  Statement: {Effect: Deny, Principal: \"*\", Action: \"dynamodb:*\", Resource: \"arn:aws:dynamodb:us-east-1:111122223333:table/Shared\"}\n")},
+		"guardrails/scp/00-root/FullAWSAccess.json": {Data: []byte(`{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}`)},
+	}
+	variables := map[string]string{"saml:sub": "rowan.sub"}
+	b := load(t, files)
+	s, err := b.RowSecurity("Player", "Tab", "player", variables)
+	require.NoError(t, err)
+	require.Equal(t, "arn:aws:iam::111122223333:role/Player", s.Principal)
+	require.Len(t, s.Policies, 3, "identity policies, boundary, service control")
+	predicate, err := s.Predicate(sqlrow.Read)
+	require.NoError(t, err)
+	require.Contains(t, predicate, "'cut-%'")
+	require.Contains(t, predicate, "current_setting('rowan.sub', true)")
+	for _, ask := range [][3]string{{"Nobody", "Tab", "no role"}, {"Player", "Nothing", "no table"}, {"Player", "Other", "says nothing of sql"}, {"Player", "Shared", "has a resource policy"}} {
+		_, err = b.RowSecurity(ask[0], ask[1], "player", variables)
+		require.ErrorContains(t, err, ask[2])
+	}
+	files["guardrails/rcp/00-root/Deny.json"] = &fstest.MapFile{Data: []byte(`{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"}}`)}
+	_, err = load(t, files).RowSecurity("Player", "Tab", "player", variables)
+	require.ErrorContains(t, err, "resource control policies")
+}

@@ -150,3 +150,14 @@ func (c conn) Query(ctx context.Context, s sqlrow.Statement, each func(scan func
 func (c conn) Atomic(ctx context.Context, f func(sqlrow.Conn) error) error {
 	return pgx.BeginFunc(ctx, c.runner, func(tx pgx.Tx) error { return f(conn{tx}) })
 }
+
+// RunAs runs f in a transaction of the caller in ctx, under row security: see
+// sqlrow.RowSecurity.RunAs.
+func RunAs(ctx context.Context, pool *pgxpool.Pool, s *sqlrow.RowSecurity, f func(pgx.Tx) error) error {
+	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		if err := s.Enter(ctx, conn{tx}); err != nil {
+			return err
+		}
+		return f(tx)
+	})
+}

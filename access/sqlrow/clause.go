@@ -112,6 +112,8 @@ type emitter struct {
 	fixed  map[string]any
 	args   []argument
 	places map[string]int // by kind and value
+	// symbols stand in texts for what only a session knows, see session.go.
+	symbols symbols
 }
 
 // arg marks an argument. Equal ones are one, where placeholders have numbers.
@@ -296,6 +298,9 @@ func (e *emitter) column(c *Column, r *conditions.Residual) (string, error) {
 // readable value of the column's type, not NULL among others.
 func (e *emitter) value(c *Column, r *conditions.Residual, name string) (present, value string, err error) {
 	present = name + " IS NOT NULL"
+	if e.symbols.in(r.Test.Texts()) {
+		return e.symbolic(c, r, name)
+	}
 	switch c.Type {
 	case Text:
 		if e.dialect == SQLite {

@@ -88,7 +88,8 @@ func (d Dialect) storable(s string) bool {
 type argKind uint8
 
 const (
-	argText argKind = iota
+	argText    argKind = iota
+	argPattern         // a text for LIKE
 	argInteger
 	argDecimal
 	argBytes
@@ -104,7 +105,7 @@ type argument struct {
 }
 
 var postgresTypes = [...]string{
-	argText: "text", argInteger: "bigint", argDecimal: "numeric", argBytes: "bytea",
+	argText: "text", argPattern: "text", argInteger: "bigint", argDecimal: "numeric", argBytes: "bytea",
 	argTimestamp: "timestamp", argTimestampTZ: "timestamptz", argUUID: "uuid",
 }
 
@@ -121,7 +122,7 @@ func (d Dialect) placeholder(kind argKind, n int) string {
 			return "CAST(? AS DECIMAL(65,30))"
 		case argTimestamp:
 			return "CAST(? AS DATETIME(6))"
-		case argText, argInteger, argBytes, argTimestampTZ, argUUID:
+		case argText, argPattern, argInteger, argBytes, argTimestampTZ, argUUID:
 		}
 	}
 	return "?"

@@ -113,6 +113,9 @@ type sqlConn struct {
 // methods of Tables.
 func (g *Guard) Conn() Conn { return g.conn }
 
+// NewConn returns a connection to a database, for methods that take one.
+func NewConn(db *sql.DB) Conn { return sqlConn{runner: db, db: db} }
+
 // Exec implements Conn.
 func (c sqlConn) Exec(ctx context.Context, s Statement) (int64, error) {
 	r, err := c.runner.ExecContext(ctx, s.SQL, s.Args...)

@@ -45,7 +45,7 @@ func (x text) glob(tokens []conditions.Token) (string, error) {
 	case !d.storable(plain.String()):
 		return never, nil
 	}
-	return x.exact() + " LIKE " + x.e.arg(argText, likePattern(tokens)) + " ESCAPE '|'", nil
+	return x.exact() + " LIKE " + x.e.arg(argPattern, likePattern(tokens)) + " ESCAPE '|'", nil
 }
 
 // likePattern writes tokens as LIKE has them; its _ is one code point.

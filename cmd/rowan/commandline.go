@@ -22,6 +22,8 @@ type commandLine struct {
 	Demo       demoCommand       `cmd:"" help:"Show who may do what on whose row, on a bundle that is built in."`
 	Serve      serveCommand      `cmd:"" help:"Serve the bundle's pools to AWS SDKs: sign-in, identities, temporary credentials."`
 	Keys       keysCommand       `cmd:"" help:"Make and rotate key files."`
+	Export     exportCommand     `cmd:"" help:"Write a bundle's policies in the language of a store."`
+	Drift      driftCommand      `cmd:"" help:"Compare the row security of a live PostgreSQL with a bundle's policies."`
 	Whoami     whoamiCommand     `cmd:"" help:"Show what a login comes to: identity, role, tags, context keys, and why."`
 	Identities identitiesCommand `cmd:"" help:"Find the identity of a login, and the logins of an identity."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
