@@ -41,7 +41,7 @@ func tablesOf(t *testing.T, c sqlrow.Config) *sqlrow.Tables {
 }
 
 // as is the user ann with an identity policy.
-func as(t *testing.T, document string) context.Context {
+func as(t testing.TB, document string) context.Context {
 	t.Helper()
 	p, err := engine.ParsePrincipal("arn:aws:iam::111122223333:user/ann")
 	require.NoError(t, err)
@@ -50,7 +50,7 @@ func as(t *testing.T, document string) context.Context {
 	return engine.WithCaller(t.Context(), &engine.Caller{Principal: p, Evaluator: &engine.Evaluator{Identity: set(t, policy.Identity, document)}, Session: x})
 }
 
-func set(t *testing.T, kind policy.Kind, document string) *engine.Set {
+func set(t testing.TB, kind policy.Kind, document string) *engine.Set {
 	t.Helper()
 	d, err := policy.Parse("policy.json", []byte(document))
 	require.NoError(t, err)

@@ -11,7 +11,8 @@ import (
 // Verify holds the tables to a database: that its text is UTF-8, and that each
 // column with a key is there and of the type that the description says. MySQL
 // cannot say what became of a row that was written, and so must change none of
-// these columns itself: not on update, not by a trigger. It wraps ErrTable.
+// these columns itself: not on update, not by a trigger. SQLite must not resolve
+// conflicts with REPLACE. It wraps ErrTable.
 func (ts *Tables) Verify(ctx context.Context, c Conn) error {
 	var err error
 	switch ts.config.Dialect {
@@ -100,15 +101,37 @@ var describe = map[Dialect]string{
 const triggers = `SELECT trigger_name FROM information_schema.triggers
 	WHERE event_object_schema = COALESCE(NULLIF(?, ''), DATABASE()) AND event_object_table = ? AND action_timing = 'BEFORE' AND event_manipulation <> 'DELETE'`
 
-func (ts *Tables) verify(ctx context.Context, c Conn, t *Table) error {
-	d := ts.config.Dialect
-	if d == MySQL && t.Access.Insert+t.Access.Update != "" {
+// verifyWrites refuses a table in which a write does more than it says: where a
+// trigger of MySQL changes the row, or SQLite makes room for it by deleting
+// others, whosever they are.
+func (ts *Tables) verifyWrites(ctx context.Context, c Conn, t *Table) error {
+	switch ts.config.Dialect {
+	case MySQL:
 		found, err := strs(ctx, c, Statement{SQL: triggers, Args: []any{t.Schema, t.Name}})
 		if err != nil {
 			return err
 		}
 		if len(found) > 0 {
 			return fmt.Errorf("%w: %s has a trigger that may change what is written: %q", ErrTable, t.Name, found)
+		}
+	case SQLite:
+		ddl, err := strs(ctx, c, Statement{SQL: "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND lower(tbl_name) = lower(?1) AND type IN ('table', 'index')", Args: []any{t.Name}})
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(ddl, func(sql string) bool { return strings.Contains(strings.ToUpper(sql), "REPLACE") }) {
+			return fmt.Errorf("%w: %s resolves a conflict with REPLACE, which deletes the other row", ErrTable, t.Name)
+		}
+	case PostgreSQL:
+	}
+	return nil
+}
+
+func (ts *Tables) verify(ctx context.Context, c Conn, t *Table) error {
+	d := ts.config.Dialect
+	if t.Access.Insert+t.Access.Update != "" {
+		if err := ts.verifyWrites(ctx, c, t); err != nil {
+			return err
 		}
 	}
 	for _, column := range t.Columns {

@@ -538,3 +538,17 @@ func TestDescriptionsAreHeldToTheDatabase(t *testing.T) {
 		require.ErrorIs(t, err, sqlrow.ErrTable, "no clock")
 	})
 }
+
+// TestConflictsThatReplaceAreRefused holds that no insert takes the place of
+// another's row.
+func TestConflictsThatReplaceAreRefused(t *testing.T) {
+	db := openSQLite(t)
+	_, err := db.ExecContext(t.Context(), `CREATE TABLE docs (id integer PRIMARY KEY, owner text, state text, "rank" integer, title text UNIQUE ON CONFLICT REPLACE)`)
+	require.NoError(t, err)
+	_, err = newGuard(t, db, nil, docsTable())
+	require.ErrorIs(t, err, sqlrow.ErrTable)
+	table := docsTable()
+	table.Access.Insert, table.Access.Update = "", ""
+	_, err = newGuard(t, db, nil, table)
+	require.NoError(t, err)
+}
