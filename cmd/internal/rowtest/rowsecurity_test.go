@@ -45,7 +45,11 @@ func TestRowSecurityKeepsWhatDecideAllows(t *testing.T) {
 	r := rand.New(rand.NewPCG(*oracleSeed, 5))
 	var pairs, kept, refused int
 	reasons := map[string]int{}
-	for group := 0; pairs < 12_000; {
+	n := 12_000
+	if raceEnabled {
+		n = 2_000
+	}
+	for group := 0; pairs < n; {
 		q := newQuestion(t, r, db, group)
 		if q == nil {
 			continue
