@@ -155,7 +155,9 @@ func (g *guard) ask(caller *engine.Caller, q *question) error {
 			return err
 		}
 	}
-	if err := q.fill(r.Context); err != nil && !errors.Is(err, conditions.ErrValue) {
+	// It stops at the first key that it cannot set, and those behind it would be
+	// absent, which is not the same as indeterminate.
+	if err := q.fill(r.Context); err != nil {
 		return err
 	}
 	e := *caller.Evaluator
