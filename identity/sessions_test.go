@@ -322,6 +322,27 @@ func TestThreatRevocationsUnread(t *testing.T) {
 	require.NoError(t, open())
 }
 
+// TestRevocationsAreReadAnew wants a cut known that the count of changes does not
+// tell of, as after the store was restored: within MaxStale.
+func TestRevocationsAreReadAnew(t *testing.T) {
+	at := &clock{noon}
+	store := identity.NewMemory()
+	sessions := newSessions(t, at.now, func(o *identity.SessionsOptions) { o.Store = store })
+	token := sealed(t, aliceSession())
+	require.NoError(t, store.Update(context.Background(), func(tx identity.Tx) error {
+		return tx.Put(identity.Record{Kind: "revocation", Key: "identity:" + aliceID, Group: "all", Value: fmt.Appendf(nil, `{"cut":%d}`, noon.Unix()+1)})
+	}))
+	for _, x := range []struct {
+		after time.Duration
+		want  error
+	}{{59 * time.Second, nil}, {time.Minute, identity.ErrSessionRevoked}} {
+		at.at = noon.Add(x.after)
+		require.NoError(t, sessions.Refresh(context.Background()))
+		_, err := sessions.Open(context.Background(), accessKeyID, token)
+		require.ErrorIs(t, err, x.want)
+	}
+}
+
 // TestMalformedRevocation does not take a record that it cannot read for none.
 func TestMalformedRevocation(t *testing.T) {
 	for _, value := range []string{``, `{}`, `null`, `{"cut":"now"}`, `{"cut":-1}`} {

@@ -745,4 +745,11 @@ func TestThreatUnsignedTrailer(t *testing.T) {
 			require.Equal(t, want, <-trailers, "%s %q", kind, announced)
 		}
 	}
+	// HTTP/2 has trailers behind a body of any kind.
+	for _, m := range []*message{object("PUT", "/b/k", "data"), object("PUT", "/b/k", "")} {
+		r := m.headerForm()
+		r.Trailer = http.Header{"X-Amz-Checksum-Crc32": nil}
+		requireVerified(t, v, r)
+		require.Nil(t, r.Trailer)
+	}
 }
