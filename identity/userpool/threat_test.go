@@ -634,6 +634,52 @@ func TestThreatMFABypassByOrder(t *testing.T) {
 	require.Equal(t, challengeTOTP, admin.ChallengeName)
 }
 
+// between is a store where something happens after a reading and before the
+// writing that follows.
+type between struct {
+	identity.Store
+	happens func()
+}
+
+func (b *between) Update(ctx context.Context, f func(identity.Tx) error) error {
+	if happens := b.happens; happens != nil {
+		b.happens = nil
+		happens()
+	}
+	return b.Store.Update(ctx, f)
+}
+
+// TestThreatPasswordChangedMeanwhile: a password that was compared is of no use
+// when another is in its place before the sign-in is done.
+func TestThreatPasswordChangedMeanwhile(t *testing.T) {
+	for name, call := range map[string]func(*fixture) error{
+		"password": func(f *fixture) error {
+			_, err := f.signIn(web, "jane", password)
+			return err
+		},
+		"SRP": func(f *fixture) error {
+			_, err := f.srpSignIn(web, "jane", password)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, plainPool)
+			f.user(plainPool, "jane")
+			race := &between{Store: f.Directory.store}
+			f.Directory.store = race
+			race.happens = func() {}
+			require.NoError(t, call(f), "nothing")
+			require.Nil(t, race.happens)
+			race.happens = func() {
+				_, err := f.AdminSetUserPassword(ctx, &AdminSetUserPasswordInput{UserPoolID: plainPool, Username: "jane", Password: otherSecret, Permanent: true})
+				require.NoError(t, err)
+			}
+			f.refused(call(f), identity.NotAuthorized, "Incorrect username or password.")
+			require.Nil(t, race.happens)
+		})
+	}
+}
+
 // TestThreatMFABypassByRefresh: new tokens say of the second factor what the
 // sign-in was, whatever has been set up since.
 func TestThreatMFABypassByRefresh(t *testing.T) {
