@@ -406,6 +406,19 @@ func TestThreatChunkTruncation(t *testing.T) {
 		require.Less(t, len(got), len(data), name)
 		require.True(t, strings.HasPrefix(data, got), name)
 	}
+	// What follows the data is signed to the letter, too.
+	for _, s := range []stream{s, {kind: signedChunks, chunks: s.chunks}} {
+		pieces := s.pieces(s.message())
+		data, end := strings.Join(pieces[:3], ""), strings.Join(pieces[3:], "")
+		for i := range len(end) {
+			m := s.message()
+			altered := []byte(end)
+			altered[i] ^= 1
+			m.body = data + string(altered)
+			_, _, err := upload(t, m)
+			require.Error(t, err, "byte %d of %q", i, end)
+		}
+	}
 	// A reader that never asks for the end does not get all of the data.
 	m = s.message()
 	m.body = strings.Join(pieces[:3], "")

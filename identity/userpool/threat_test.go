@@ -680,6 +680,29 @@ func TestThreatPasswordChangedMeanwhile(t *testing.T) {
 	}
 }
 
+// TestThreatPasswordChangedTwice: of two changes with the same old password one
+// is done.
+func TestThreatPasswordChangedTwice(t *testing.T) {
+	f := newFixture(t, plainPool)
+	f.user(plainPool, "jane")
+	access := f.tokens(web, "jane").AccessToken
+	race := &between{Store: f.Directory.store}
+	f.Directory.store = race
+	change := func(to Sensitive) error {
+		_, err := f.ChangePassword(ctx, &ChangePasswordInput{AccessToken: access, PreviousPassword: password, ProposedPassword: to})
+		return err
+	}
+	require.NoError(t, change("Third-Horse-7"))
+	_, err := f.AdminSetUserPassword(ctx, &AdminSetUserPasswordInput{UserPoolID: plainPool, Username: "jane", Password: password, Permanent: true})
+	require.NoError(t, err)
+	access = f.tokens(web, "jane").AccessToken
+	race.happens = func() { require.NoError(t, change(otherSecret)) }
+	f.refused(change("Fourth-Horse-6"), identity.NotAuthorized, "Incorrect username or password.")
+	require.Nil(t, race.happens)
+	_, err = f.signIn(web, "jane", otherSecret)
+	require.NoError(t, err)
+}
+
 // TestThreatMFABypassByRefresh: new tokens say of the second factor what the
 // sign-in was, whatever has been set up since.
 func TestThreatMFABypassByRefresh(t *testing.T) {

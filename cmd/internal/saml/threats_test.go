@@ -119,6 +119,9 @@ func TestThreatSignatureWrappingInOtherNames(t *testing.T) {
 			a := root.SelectElement("Assertion")
 			a.SelectElement("Signature").AddChild(a.SelectElement("Subject").Copy())
 		}, `"Subject" in Signature`},
+		"assertion below": {func(root *etree.Element) {
+			root.SelectElement("Status").CreateElement("samlp:StatusDetail").AddChild(root.SelectElement("Assertion"))
+		}, "not directly in the response"},
 		"signature below": {func(root *etree.Element) {
 			a := root.SelectElement("Assertion")
 			a.SelectElement("Conditions").AddChild(a.SelectElement("Signature"))
@@ -433,6 +436,9 @@ func TestThreatRoundTripOfXML(t *testing.T) {
 		altered := bytes.Replace(src, []byte("</samlp:Status>"), []byte(odd+"</samlp:Status>"), 1)
 		s.refuses(t, base64.StdEncoding.EncodeToString(altered), "invalid XML")
 	}
+	// This passes the parser, and would not a second time.
+	altered := bytes.Replace(src, []byte("</samlp:Status>"), []byte(`<samlp:8/></samlp:Status>`), 1)
+	s.refuses(t, base64.StdEncoding.EncodeToString(altered), "ambiguous XML")
 }
 
 // FuzzResponse holds that nothing makes the verifier panic, and that what it
