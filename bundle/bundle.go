@@ -24,6 +24,9 @@ type Bundle struct {
 	// Digest is "sha256:" and the hexadecimal digest of all files, their names
 	// included. It does not depend on where they lie.
 	Digest string
+	// RequireTests says that the bundle is not to be served unless its own tests
+	// pass, AllowEmpty that it may be served though it lets nobody do anything.
+	RequireTests, AllowEmpty bool
 	// All in the order of their names.
 	Roles         []*Role
 	Resources     []*Resource

@@ -146,7 +146,7 @@ func (l *loader) yaml(p string, root node) {
 func (l *loader) root(n node) {
 	b := l.bundle
 	b.Partition = "aws"
-	n.object("account, partition or region", func(name string, x node) bool {
+	n.object("account, partition, region, requireTests or allowEmpty", func(name string, x node) bool {
 		switch name {
 		case "account":
 			b.Account = x.account()
@@ -154,6 +154,10 @@ func (l *loader) root(n node) {
 			b.Partition = x.label()
 		case "region":
 			b.Region = x.label()
+		case "requireTests":
+			b.RequireTests = x.truth()
+		case "allowEmpty":
+			b.AllowEmpty = x.truth()
 		default:
 			return false
 		}

@@ -354,7 +354,7 @@ func TestLoadFaults(t *testing.T) {
 		"account without quotes": {with("rowan.yaml", "account: 111122223333\nregion: us-east-1"), []string{`b/rowan.yaml:1:10: /account: put the account id in quotes: "111122223333"`}},
 		"octal account":          {with("rowan.yaml", "account: 011122223333\nregion: us-east-1"), []string{`b/rowan.yaml:1:10: /account: put the account id in quotes: "011122223333"`}},
 		"short account":          {with("rowan.yaml", "account: \"1\"\nregion: us-east-1"), []string{`b/rowan.yaml:1:10: /account: want an account id, twelve digits in quotes, have "1"`}},
-		"unknown member":         {with("rowan.yaml", "account: \"111122223333\"\nregion: us-east-1\nregoin: x"), []string{`b/rowan.yaml:3:1: /regoin: unknown member "regoin": want account, partition or region`}},
+		"unknown member":         {with("rowan.yaml", "account: \"111122223333\"\nregion: us-east-1\nregoin: x"), []string{`b/rowan.yaml:3:1: /regoin: unknown member "regoin": want account, partition, region, requireTests or allowEmpty`}},
 		"duplicate member":       {with("roles/R.yaml", "policies: [P]\npolicies: [P]"), []string{`b/roles/R.yaml:2:1: /policies: duplicate member "policies"`}},
 		"anchor":                 {with("roles/R.yaml", "policies: &p [P]"), []string{"b/roles/R.yaml:1:11: /policies: an anchor: write it out where it is meant"}},
 		"alias":                  {with("roles/R.yaml", "path: &p /a/\npolicies: *p"), []string{"b/roles/R.yaml:1:7: /path: an anchor: write it out where it is meant", "b/roles/R.yaml:2:11: /policies: an alias: write it out"}},

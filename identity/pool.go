@@ -37,6 +37,9 @@ type Options struct {
 	// Audit is called after what it tells of is stored; nil drops events. It
 	// must not block for long.
 	Audit func(context.Context, Event)
+	// Before are the Pools that these take the place of when a new bundle does;
+	// nil at first. The count of guests by address and pool goes on.
+	Before *Pools
 }
 
 // Pools are the identity pools of an account. They may be shared. A new bundle
@@ -45,7 +48,7 @@ type Pools struct {
 	options Options
 	signing oidc.SigningKey
 	keys    *oidc.KeySet
-	guests  guestLimit
+	guests  *guestLimit
 	// untrusted says what is wrong with the trust policy of a role, by ARN, for
 	// tokens of identity pools.
 	untrusted map[string]error
@@ -65,7 +68,10 @@ func New(ctx context.Context, o Options) (*Pools, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	p := &Pools{options: o, untrusted: untrustedRoles(o.Account)}
+	p := &Pools{options: o, untrusted: untrustedRoles(o.Account), guests: new(guestLimit)}
+	if o.Before != nil {
+		p.guests, p.options.Before = o.Before.guests, nil // or none would ever be freed
+	}
 	if err := p.checkPools(); err != nil {
 		return nil, err
 	}

@@ -30,6 +30,11 @@ type SessionsOptions struct {
 	Poll, MaxStale time.Duration
 	// CacheSize is how many sessions are kept open, 10,000 if zero.
 	CacheSize int
+	// Before are the Sessions that these take the place of when a new bundle
+	// does; nil at first. Both know the same revocations from then on, whichever
+	// of them learns of one, so that Run of one is enough and no revocation is
+	// lost between the two. Store and Now are to be the same.
+	Before *Sessions
 }
 
 // Sessions opens session tokens of one account. It may be shared. A new bundle
@@ -45,8 +50,13 @@ type Sessions struct {
 	now            func() time.Time
 	poll, maxStale time.Duration
 	cache          *sessionCache
-	known          atomic.Pointer[revocations]
-	refreshing     sync.Mutex
+	*revoked
+}
+
+// revoked is what Sessions that follow each other know together.
+type revoked struct {
+	known      atomic.Pointer[revocations]
+	refreshing sync.Mutex
 }
 
 const (
@@ -87,6 +97,10 @@ func NewSessions(o SessionsOptions) (*Sessions, error) {
 		size = defaultCacheSize
 	}
 	s.cache = newSessionCache(size)
+	s.revoked = new(revoked)
+	if o.Before != nil {
+		s.revoked = o.Before.revoked
+	}
 	return s, nil
 }
 

@@ -32,15 +32,15 @@ type guarded struct {
 
 // open listens for the gateways that were asked for. What it returns is to be
 // closed, with an error too.
-func (f *gatewayFlags) open(ctx context.Context, h *server.Handler, o *server.Options, config *tls.Config) (all []guarded, err error) {
+func (f *gatewayFlags) open(ctx context.Context, live *server.Live, o *server.Options, config *tls.Config) (all []guarded, err error) {
 	for _, x := range []struct {
 		name, listen, upstream string
 		hosts                  []string
 		secret                 *server.Upstream
 		make                   func(gateway.Options) (http.Handler, error)
 	}{
-		{"dynamodb", f.DynamoDBListen, f.DynamoDBUpstream, nil, o.Secrets.DynamoDB, func(o gateway.Options) (http.Handler, error) { return gateway.NewDynamoDB(o) }},
-		{"s3", f.S3Listen, f.S3Upstream, f.S3Hosts, o.Secrets.S3, func(o gateway.Options) (http.Handler, error) { return gateway.NewS3(o) }},
+		{"dynamodb", f.DynamoDBListen, f.DynamoDBUpstream, nil, o.Secrets.DynamoDB, gateway.NewDynamoDB},
+		{"s3", f.S3Listen, f.S3Upstream, f.S3Hosts, o.Secrets.S3, gateway.NewS3},
 	} {
 		if x.listen == "" && x.upstream == "" && len(x.hosts) == 0 {
 			continue
@@ -52,7 +52,7 @@ func (f *gatewayFlags) open(ctx context.Context, h *server.Handler, o *server.Op
 			return all, fmt.Errorf("the secrets file must have upstreams: {%s: {region, accessKeyId, secretAccessKey}}", x.name)
 		}
 		handler, err := x.make(gateway.Options{
-			Bundle: o.Bundle, Account: h.Account, Credentials: h.Credentials(), Hosts: x.hosts, Explain: f.ExplainDenials,
+			Current: live.Current, Hosts: x.hosts, Explain: f.ExplainDenials,
 			Upstream: gateway.Upstream{URL: x.upstream, Region: x.secret.Region, AccessKeyID: x.secret.AccessKeyID, Secret: x.secret.SecretAccessKey},
 			Now:      o.Now, Random: o.Random, Log: o.Log,
 		})

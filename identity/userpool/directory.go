@@ -40,6 +40,9 @@ type Options struct {
 	Log *slog.Logger
 	// HashParams are argon2id's; nil means 19 MiB and 2 passes.
 	HashParams *argon2id.Params
+	// Before is the Directory that this one takes the place of when a new bundle
+	// does; nil at first. Both hash passwords within one bound.
+	Before *Directory
 }
 
 // Directory holds the user pools of a deployment. It may be shared, and so may
@@ -53,13 +56,18 @@ type Directory struct {
 	log               *slog.Logger
 	params            *argon2id.Params
 	// dummy is the hash of a password that nobody has.
-	dummy   string
-	work    chan struct{}
-	waiting atomic.Int64
+	dummy string
+	*hashing
 
 	pools   map[string]*pool
 	ids     []string // of the pools, sorted
 	clients map[string]*client
+}
+
+// hashing bounds how many passwords are hashed at once, and how many wait.
+type hashing struct {
+	work    chan struct{}
+	waiting atomic.Int64
 }
 
 // pool is a user pool that is in service.
@@ -92,8 +100,8 @@ func New(ctx context.Context, configs []Config, o Options) (*Directory, error) {
 	d := &Directory{
 		store: o.Store, storage: o.Storage, sessions: o.Sessions, sender: o.Sender,
 		now: o.Now, random: o.Random, log: o.Log, params: o.HashParams,
-		work:  make(chan struct{}, workSlots()),
-		pools: map[string]*pool{}, clients: map[string]*client{},
+		hashing: &hashing{work: make(chan struct{}, workSlots())},
+		pools:   map[string]*pool{}, clients: map[string]*client{},
 	}
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
@@ -101,7 +109,9 @@ func New(ctx context.Context, configs []Config, o Options) (*Directory, error) {
 	if d.params == nil {
 		d.params = &defaultHash
 	}
-	if err := d.makeDummy(); err != nil {
+	if o.Before != nil && o.Before.params == d.params {
+		d.hashing, d.dummy = o.Before.hashing, o.Before.dummy
+	} else if err := d.makeDummy(); err != nil {
 		return nil, err
 	}
 	for i := range configs {

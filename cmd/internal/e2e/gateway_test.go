@@ -93,7 +93,7 @@ func guardNotes(t testing.TB) *guardedNotes {
 	g := &guardedNotes{shopServer: serveFiles(t, notes())}
 	tables, storage := needs.Dynalite(t), needs.VersityGW(t)
 	o := gateway.Options{
-		Bundle: g.options.Bundle, Account: g.Account, Credentials: g.Credentials(), Now: g.clock.now, Random: g.options.Random, Log: g.options.Log,
+		Current: g.Current, Now: g.clock.now, Random: g.options.Random, Log: g.options.Log,
 		Upstream: gateway.Upstream{URL: tables, Region: "eu-central-1", AccessKeyID: "x", Secret: identity.NewSecret([]byte("x"))},
 	}
 	d, err := gateway.NewDynamoDB(o)

@@ -182,7 +182,7 @@ func (s *safeBuffer) String() string {
 // shopServer is a server of the shop, with unmodified clients.
 type shopServer struct {
 	t testing.TB
-	*server.Handler
+	*server.Live
 	clock *clock
 	mail  *mail.Sink
 	log   *safeBuffer
@@ -192,7 +192,7 @@ type shopServer struct {
 }
 
 // replica is another server of the same keys and store.
-func (f *shopServer) replica() *server.Handler {
+func (f *shopServer) replica() *server.Live {
 	h, err := server.New(f.t.Context(), f.options)
 	require.NoError(f.t, err)
 	return h
@@ -203,7 +203,7 @@ func (f *shopServer) replica() *server.Handler {
 func (f *shopServer) advance(d time.Duration) {
 	f.t.Helper()
 	f.clock.advance(d)
-	require.NoError(f.t, f.Sessions.Refresh(f.t.Context()))
+	require.NoError(f.t, f.Current().Sessions.Refresh(f.t.Context()))
 }
 
 func keyrings(t testing.TB) (sessions, storage *identity.Keyring) {
@@ -246,9 +246,9 @@ func serveFiles(t testing.TB, files fstest.MapFS) *shopServer {
 		HashParams: &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32},
 		Now:        f.clock.now, Random: rand.Reader, Log: slog.New(slog.NewJSONHandler(f.log, nil)),
 	}
-	f.Handler, err = server.New(t.Context(), f.options)
+	f.Live, err = server.New(t.Context(), f.options)
 	require.NoError(t, err)
-	web.Config.Handler = f.Handler
+	web.Config.Handler = f.Live
 	web.Start()
 	t.Cleanup(web.Close)
 	return f

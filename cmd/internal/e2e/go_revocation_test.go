@@ -108,7 +108,7 @@ func TestGoRevocationReach(t *testing.T) {
 		"a session": {func(s map[string]held) map[string]any {
 			keys, err := s["jane"].keys.Retrieve(t.Context())
 			require.NoError(t, err)
-			session, err := f.Sessions.Open(t.Context(), keys.AccessKeyID, keys.SessionToken)
+			session, err := f.Current().Sessions.Open(t.Context(), keys.AccessKeyID, keys.SessionToken)
 			require.NoError(t, err)
 			return map[string]any{"SessionId": session.ID}
 		}, []string{"jane"}},

@@ -34,7 +34,7 @@ const (
 
 // providerDeployment is a server with logins of providers that are not ours.
 type providerDeployment struct {
-	*server.Handler
+	*server.Live
 	url string
 }
 
@@ -64,12 +64,12 @@ func serveProviders(t *testing.T, files map[string]string) *providerDeployment {
 		require.NoError(t, err)
 		return r
 	}
-	d.Handler, err = server.New(t.Context(), server.Options{
+	d.Live, err = server.New(t.Context(), server.Options{
 		Bundle: b, Store: identity.NewMemory(), Sessions: ring(sessions), Storage: ring(storage), URL: d.url, Sender: nobody{},
 		AllowLoopback: true, Now: time.Now, Random: rand.Reader, Log: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)
-	s := httptest.NewUnstartedServer(d.Handler)
+	s := httptest.NewUnstartedServer(d.Live)
 	require.NoError(t, s.Listener.Close())
 	s.Listener = listener
 	s.Start()
@@ -100,7 +100,7 @@ func (d *providerDeployment) whoami(t *testing.T, id, secret, token string) stri
 // session opens the token of credentials.
 func (d *providerDeployment) session(t *testing.T, id, token string) *identity.Session {
 	t.Helper()
-	s, err := d.Sessions.Open(t.Context(), id, token)
+	s, err := d.Current().Sessions.Open(t.Context(), id, token)
 	require.NoError(t, err)
 	return s
 }
@@ -137,7 +137,7 @@ func requireAnswer(t *testing.T, err error, code, message string) {
 // values are what policies see of a key in a session.
 func values(t *testing.T, d *providerDeployment, s *identity.Session, key string) []string {
 	t.Helper()
-	caller, err := d.Sessions.Caller(s)
+	caller, err := d.Current().Sessions.Caller(s)
 	require.NoError(t, err)
 	out, _ := caller.Session.Value(key)
 	return out

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/rowan-authz/rowan/access/dynamoitem"
+	"github.com/rowan-authz/rowan/cmd/internal/server"
 	"github.com/rowan-authz/rowan/conditions"
 	"github.com/rowan-authz/rowan/engine"
 	"github.com/rowan-authz/rowan/identity"
@@ -30,7 +31,8 @@ const (
 	dynamoModel   = "com.amazonaws.dynamodb.v20120810#"
 )
 
-// DynamoDB guards a server that speaks the protocol of DynamoDB.
+// DynamoDB guards a server that speaks the protocol of DynamoDB, under one
+// deployment.
 type DynamoDB struct {
 	*guard
 	verified http.Handler
@@ -40,14 +42,23 @@ type DynamoDB struct {
 
 // NewDynamoDB returns the guard of an upstream. The key schemas of tables are
 // the bundle's; those of other tables the upstream tells.
-func NewDynamoDB(o Options) (*DynamoDB, error) {
+func NewDynamoDB(o Options) (http.Handler, error) {
 	g, err := newGuard(o, "dynamodb")
 	if err != nil {
 		return nil, err
 	}
-	d := &DynamoDB{guard: g, scope: dynamoitem.Scope{Partition: o.Account.Partition, Region: o.Account.Region, Account: o.Account.ID}}
-	d.tables = newTables(o.Bundle, d.describe, o.Now)
-	d.verified, err = g.authenticated(sigv4.Options{MaxBody: maxRequest, Hosts: o.Hosts}, d.refuse, http.HandlerFunc(d.serve))
+	known := &schemas{learnt: map[string]learnt{}}
+	return follow(o.Current, func(s *server.Deployment) (http.Handler, error) { return g.dynamoDB(s, known) })
+}
+
+func (g *guard) dynamoDB(s *server.Deployment, known *schemas) (*DynamoDB, error) {
+	g, err := g.under(s)
+	if err != nil {
+		return nil, err
+	}
+	d := &DynamoDB{guard: g, scope: dynamoitem.Scope{Partition: s.Account.Partition, Region: s.Account.Region, Account: s.Account.ID}}
+	d.tables = newTables(s.Bundle, known, d.describe, g.options.Now)
+	d.verified, err = g.authenticated(sigv4.Options{MaxBody: maxRequest, Hosts: g.options.Hosts}, d.refuse, http.HandlerFunc(d.serve))
 	return d, err
 }
 
@@ -107,7 +118,7 @@ func (d *DynamoDB) answer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	keys := identity.ClientFrom(r.Context()).Keys(d.options.Now(), d.options.Account.Region)
+	keys := identity.ClientFrom(r.Context()).Keys(d.options.Now(), d.Account.Region)
 	for i := range checks {
 		c := &checks[i]
 		if err := d.ask(caller, &question{c.Action, c.Resource, c.Fill, keys}); err != nil {
@@ -142,7 +153,7 @@ func (d *DynamoDB) tableARN(name string) string {
 // missing answers for a table that the upstream does not have. Only who may use
 // it whatever its keys learns that it is not there.
 func (d *DynamoDB) missing(ctx context.Context, caller *engine.Caller, op *dynamoitem.Operation, arn string) error {
-	q := question{action: "dynamodb:" + op.Name(), resource: arn, keys: identity.ClientFrom(ctx).Keys(d.options.Now(), d.options.Account.Region)}
+	q := question{action: "dynamodb:" + op.Name(), resource: arn, keys: identity.ClientFrom(ctx).Keys(d.options.Now(), d.Account.Region)}
 	q.fill = func(x *conditions.Context) error {
 		for _, key := range []string{"dynamodb:LeadingKeys", "dynamodb:FirstPartitionKeyValues", "dynamodb:Attributes", "aws:ResourceTag/"} {
 			if err := x.SetIndeterminate(key); err != nil {
@@ -217,6 +228,8 @@ func (d *DynamoDB) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.As(err, &no):
 		f = badCall(coralService, "AccessDeniedException", no.text)
 	case errors.As(err, &f):
+	case errors.Is(err, errOverdue):
+		f = &dynamoError{http.StatusServiceUnavailable, coralService, "ServiceUnavailableException", "The policies of this server are out of date. Please try again later.", err}
 	case errors.Is(err, dynamoitem.ErrUnknownOperation):
 		f = badCall(coralService, "UnknownOperationException", "")
 	case errors.As(err, &read):

@@ -11,7 +11,7 @@ import (
 
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
-	"github.com/rowan-authz/rowan/bundle"
+	"github.com/rowan-authz/rowan/cmd/internal/server"
 	"github.com/rowan-authz/rowan/conditions"
 	"github.com/rowan-authz/rowan/engine"
 	"github.com/rowan-authz/rowan/identity"
@@ -21,10 +21,11 @@ import (
 
 // Options say what a gateway guards. All but Hosts and Explain must be there.
 type Options struct {
-	Bundle      *bundle.Bundle
-	Account     *identity.Account
-	Credentials *httpauth.Credentials
-	Upstream    Upstream
+	// Current returns the deployment in force: every request asks once, and is
+	// authenticated and decided by that one alone. It has at least Bundle,
+	// Account and Credentials.
+	Current  func() *server.Deployment
+	Upstream Upstream
 	// Hosts are what clients may name as the host; nil takes whatever host they
 	// signed. For S3 a bucket may stand before one of them: bucket.HOST.
 	Hosts []string
@@ -49,8 +50,10 @@ type Upstream struct {
 	Transport http.RoundTripper
 }
 
-// guard is what both gateways have.
+// guard is what both gateways have: the way to the upstream, and the deployment
+// that decides.
 type guard struct {
+	*server.Deployment
 	options Options
 	base    *url.URL
 	client  *http.Client
@@ -63,8 +66,8 @@ type guard struct {
 const maxRequest = 24 << 20
 
 func newGuard(o Options, service string) (*guard, error) {
-	if o.Bundle == nil || o.Account == nil || o.Credentials == nil || o.Now == nil || o.Random == nil || o.Log == nil {
-		return nil, errors.New("a gateway needs a bundle, an account, credentials, a clock, randomness and a log")
+	if o.Current == nil || o.Now == nil || o.Random == nil || o.Log == nil {
+		return nil, errors.New("a gateway needs a deployment, a clock, randomness and a log")
 	}
 	u, err := url.Parse(o.Upstream.URL)
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Path != "" && u.Path != "/" {
@@ -98,14 +101,24 @@ func newTransport() *http.Transport {
 	return t
 }
 
+// under returns the guard with the deployment that decides.
+func (g *guard) under(d *server.Deployment) (*guard, error) {
+	if d == nil || d.Bundle == nil || d.Account == nil || d.Credentials == nil {
+		return nil, errors.New("a gateway needs a bundle, an account and credentials")
+	}
+	out := *g
+	out.Deployment = d
+	return &out, nil
+}
+
 // authenticated wraps a handler by what authenticates its requests.
 func (g *guard) authenticated(o sigv4.Options, refuse func(http.ResponseWriter, *http.Request, *sigv4.Error), next http.Handler) (http.Handler, error) {
-	o.Region, o.Services, o.Now, o.Lookup = g.options.Account.Region, []string{g.service}, g.options.Now, g.options.Credentials.Lookup
+	o.Region, o.Services, o.Now, o.Lookup = g.Account.Region, []string{g.service}, g.options.Now, g.Credentials.Lookup
 	v, err := sigv4.New(o)
 	if err != nil {
 		return nil, err
 	}
-	wrap, err := httpauth.New(httpauth.Options{Verifier: v, Credentials: g.options.Credentials, Refuse: refuse, Log: g.options.Log})
+	wrap, err := httpauth.New(httpauth.Options{Verifier: v, Credentials: g.Credentials, Refuse: refuse, Log: g.options.Log})
 	if err != nil {
 		return nil, err
 	}
@@ -129,20 +142,26 @@ type denied struct {
 
 func (d *denied) Error() string { return d.text }
 
+// errOverdue means that the bundle's time is over, and nothing is allowed.
+var errOverdue = errors.New("the policies are past their time")
+
 // ask puts a question about a resource to the policies of the caller, those of
 // the resource among them. A denial is a *denied; any other error means that
 // there is no decision.
 func (g *guard) ask(caller *engine.Caller, q *question) error {
-	set, err := g.options.Bundle.ResourceSet(q.resource)
+	if g.Expired(g.options.Now()) {
+		return errOverdue
+	}
+	set, err := g.Bundle.ResourceSet(q.resource)
 	if err != nil {
 		return err
 	}
-	owner, known, err := g.options.Bundle.Owner(q.resource)
+	owner, known, err := g.Bundle.Owner(q.resource)
 	if err != nil {
 		return err
 	}
 	if !known {
-		owner = g.options.Account.ID
+		owner = g.Account.ID
 	}
 	r := caller.NewRequest(q.action, q.resource)
 	if r.Context == nil || caller.Evaluator == nil {

@@ -18,25 +18,33 @@ import (
 	"time"
 
 	"github.com/rowan-authz/rowan/access/s3object"
+	"github.com/rowan-authz/rowan/cmd/internal/server"
 	"github.com/rowan-authz/rowan/engine"
 	"github.com/rowan-authz/rowan/identity"
 	"github.com/rowan-authz/rowan/identity/httpauth"
 	"github.com/rowan-authz/rowan/identity/sigv4"
 )
 
-// S3 guards a server that speaks the protocol of S3.
+// S3 guards a server that speaks the protocol of S3, under one deployment.
 type S3 struct {
 	*guard
 	verified http.Handler
 }
 
 // NewS3 returns the guard of an upstream.
-func NewS3(o Options) (*S3, error) {
+func NewS3(o Options) (http.Handler, error) {
 	g, err := newGuard(o, "s3")
 	if err != nil {
 		return nil, err
 	}
-	s := &S3{guard: g}
+	return follow(o.Current, func(d *server.Deployment) (http.Handler, error) { return g.s3(d) })
+}
+
+func (g *guard) s3(d *server.Deployment) (s *S3, err error) {
+	if g, err = g.under(d); err != nil {
+		return nil, err
+	}
+	s = &S3{guard: g}
 	s.verified, err = g.authenticated(sigv4.Options{S3: true}, httpauth.WriteS3, http.HandlerFunc(s.serve))
 	return s, err
 }
@@ -165,12 +173,12 @@ func encodePath(bucket, object string) string {
 func (s *S3) keys(r *http.Request) []identity.ContextKey {
 	now := s.options.Now()
 	client := identity.ClientFrom(r.Context())
-	keys := client.Keys(now, s.options.Account.Region)
+	keys := client.Keys(now, s.Account.Region)
 	add := func(name, value string) {
 		keys = append(keys, identity.ContextKey{Name: name, Values: []string{value}})
 	}
 	add("s3:signatureversion", "AWS4-HMAC-SHA256")
-	add("s3:ResourceAccount", s.options.Account.ID)
+	add("s3:ResourceAccount", s.Account.ID)
 	authType := "REST-HEADER"
 	if query := r.URL.Query(); query.Has("X-Amz-Signature") {
 		authType = "REST-QUERY-STRING"
@@ -375,6 +383,8 @@ func (s *S3) fail(w http.ResponseWriter, r *http.Request, err error) {
 		httpauth.WriteS3(w, r, refused)
 		return
 	case errors.As(err, &f):
+	case errors.Is(err, errOverdue):
+		f = &s3Error{http.StatusServiceUnavailable, "ServiceUnavailable", "The policies of this server are out of date. Please try again later.", err}
 	case errors.Is(err, s3object.ErrUnsupported):
 		f = &s3Error{http.StatusNotImplemented, "NotImplemented", err.Error(), nil}
 	case errors.Is(err, s3object.ErrRequest):

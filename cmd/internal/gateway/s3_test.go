@@ -25,6 +25,7 @@ import (
 	"github.com/rowan-authz/rowan/bundle"
 	"github.com/rowan-authz/rowan/cmd/internal/gateway"
 	"github.com/rowan-authz/rowan/cmd/internal/needs"
+	"github.com/rowan-authz/rowan/cmd/internal/server"
 	"github.com/rowan-authz/rowan/conditions"
 	"github.com/rowan-authz/rowan/identity"
 	"github.com/rowan-authz/rowan/identity/httpauth"
@@ -67,8 +68,9 @@ func options(t testing.TB, policies string, more map[string]string, upstream gat
 	require.NoError(t, err)
 	c, err := httpauth.NewCredentials(httpauth.CredentialsOptions{Account: a, Secrets: secrets})
 	require.NoError(t, err)
+	d := server.Deployment{Bundle: b, Account: a, Credentials: c}
 	return gateway.Options{
-		Bundle: b, Account: a, Credentials: c, Upstream: upstream, Now: time.Now, Random: rand.Reader, Log: slog.New(slog.DiscardHandler),
+		Current: func() *server.Deployment { return &d }, Upstream: upstream, Now: time.Now, Random: rand.Reader, Log: slog.New(slog.DiscardHandler),
 	}
 }
 

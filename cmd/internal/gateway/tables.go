@@ -35,7 +35,12 @@ type tables struct {
 	fixed    map[string]dynamoitem.Table
 	describe func(ctx context.Context, name string) (dynamoitem.Table, error)
 	now      func() time.Time
-	flight   singleflight.Group
+	*schemas
+}
+
+// schemas are those that the upstream told, whatever the bundle.
+type schemas struct {
+	flight singleflight.Group
 
 	mu     sync.RWMutex
 	learnt map[string]learnt
@@ -47,8 +52,8 @@ type learnt struct {
 	until time.Time
 }
 
-func newTables(b *bundle.Bundle, describe func(context.Context, string) (dynamoitem.Table, error), now func() time.Time) *tables {
-	t := &tables{fixed: map[string]dynamoitem.Table{}, describe: describe, now: now, learnt: map[string]learnt{}}
+func newTables(b *bundle.Bundle, s *schemas, describe func(context.Context, string) (dynamoitem.Table, error), now func() time.Time) *tables {
+	t := &tables{fixed: map[string]dynamoitem.Table{}, describe: describe, now: now, schemas: s}
 	for _, x := range b.Tables {
 		t.fixed[x.ARN] = x.Keys()
 	}

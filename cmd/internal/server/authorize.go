@@ -58,7 +58,7 @@ func (x *exchange) authenticate(service string) (*engine.Caller, []byte, error) 
 		x.limits.take(address, x.now)
 		return nil, nil, err
 	}
-	caller, err := x.credentials.Caller(verified)
+	caller, err := x.Credentials.Caller(verified)
 	if err != nil {
 		return nil, nil, internal(err)
 	}

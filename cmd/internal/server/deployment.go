@@ -22,14 +22,17 @@ import (
 	"github.com/rowan-authz/rowan/identity/userpool"
 )
 
-// Options say what a deployment consists of. All but Secrets, Rate, Poll,
-// HashParams and AllowLoopback must be there.
+// Options say what is served, and by what. All but Secrets, Origin, Rate, Poll,
+// HashParams, AllowLoopback, Accept and Observe must be there.
 type Options struct {
-	Bundle *bundle.Bundle
-	Store  identity.Store
+	// Bundle, Secrets and Origin are the first to come into force; Live.Reload
+	// brings others. Nil Secrets means none.
+	Bundle  *bundle.Bundle
+	Secrets *Secrets
+	Origin  Origin
+	Store   identity.Store
 	// Sessions seals what clients hold, Storage what the store holds.
 	Sessions, Storage *identity.Keyring
-	Secrets           *Secrets
 	// URL is the base address as clients see it, and the issuer of tokens:
 	// https, or http on loopback, without a path.
 	URL    string
@@ -43,68 +46,136 @@ type Options struct {
 	HashParams *argon2id.Params
 	// AllowLoopback lets providers be on this machine: for development.
 	AllowLoopback bool
-	Now           func() time.Time
-	Random        io.Reader
-	Log           *slog.Logger
+	// Accept is asked last before a bundle comes into force; an error refuses it.
+	// Observe is told of every attempt to load one. Both are called by one
+	// goroutine at a time, and nil is nobody.
+	Accept  func(context.Context, *Deployment) error
+	Observe func(Load)
+	Now     func() time.Time
+	Random  io.Reader
+	Log     *slog.Logger
 }
 
-// Deployment is a bundle in service. It may be shared.
+// Origin says where a bundle came from. The zero value is one that nobody
+// signed or numbered.
+type Origin struct {
+	// Source is a directory, a file or an address, for people.
+	Source string
+	// Version is that of the bundle's manifest, 0 without one. Expires is when
+	// the bundle stops being good; zero means never. Key is the id of the key
+	// that signed it, empty if none did.
+	Version uint64
+	Expires time.Time
+	Key     string
+}
+
+// Deployment is one bundle in service, with all that decisions need. It does
+// not change and may be shared: whoever answers a request takes the one that is
+// in force, of Live.Current, and works with it to the end.
 type Deployment struct {
-	Account   *identity.Account
-	Pools     *identity.Pools
-	Directory *userpool.Directory
-	Sessions  *identity.Sessions
+	Origin
+	Bundle      *bundle.Bundle
+	Account     *identity.Account
+	Pools       *identity.Pools
+	Directory   *userpool.Directory
+	Sessions    *identity.Sessions
+	Credentials *httpauth.Credentials
+	// Digest is that of the bundle's files: 64 hexadecimal digits.
+	Digest string
+	// Loaded is when the bundle came into force.
+	Loaded time.Time
 
-	options Options
-	store   identity.Store
-	url     string
-	log     *slog.Logger
+	options  *Options
+	secrets  *Secrets
+	store    identity.Store
+	url      string
+	log      *slog.Logger
+	remotes  map[remoteKey]*oidc.Remote
+	handler  *Handler
+	replaced chan struct{}
 }
 
-// Open puts a bundle into service. It makes the signing keys that the store
-// does not have yet.
-func Open(ctx context.Context, o Options) (*Deployment, error) {
-	if o.Bundle == nil || o.Store == nil || o.Sessions == nil || o.Storage == nil || o.Sender == nil ||
-		o.Now == nil || o.Random == nil || o.Log == nil {
-		return nil, errors.New("a deployment needs a bundle, a store, keys, a sender, a clock, randomness and a log")
+// Expired reports whether the bundle's time is over. All requests are denied
+// then.
+func (d *Deployment) Expired(now time.Time) bool {
+	return !d.Expires.IsZero() && !now.Before(d.Expires)
+}
+
+// Replaced is closed when another bundle has come into force.
+func (d *Deployment) Replaced() <-chan struct{} { return d.replaced }
+
+// Bundles that are not put into service, though nothing in them is wrong.
+var (
+	errEmpty   = errors.New("the bundle has no roles, administrators or resources, so that nobody may do anything: if that is meant, say allowEmpty: true in rowan.yaml")
+	errNoTests = errors.New("rowan.yaml says requireTests, and there are no tests")
+)
+
+// open makes a deployment of a bundle beside the one that is in force, nil at
+// first. It makes the signing keys that the store does not have yet.
+func (l *Live) open(ctx context.Context, c *Candidate, before *Deployment) (d *Deployment, err error) {
+	o := &l.options
+	d = &Deployment{
+		Origin: c.Origin, Bundle: c.Bundle, Digest: strings.TrimPrefix(c.Bundle.Digest, "sha256:"), Loaded: o.Now(),
+		options: o, secrets: c.Secrets, store: o.Store, url: l.url, log: o.Log,
+		remotes: map[remoteKey]*oidc.Remote{}, replaced: make(chan struct{}),
 	}
-	if o.Secrets == nil {
-		o.Secrets = &Secrets{}
-	}
-	base, err := baseURL(o.URL)
-	if err != nil {
+	if d.Account, err = c.Bundle.IdentityAccount(); err != nil {
 		return nil, err
 	}
-	d := &Deployment{options: o, store: o.Store, url: base, log: o.Log}
-	if d.Account, err = o.Bundle.IdentityAccount(); err != nil {
+	if err := d.check(o.Now()); err != nil {
 		return nil, err
 	}
-	if err := d.openDirectory(ctx); err != nil {
+	if before == nil {
+		before = &Deployment{}
+	}
+	if err := d.openDirectory(ctx, before); err != nil {
 		return nil, fmt.Errorf("user pools: %w", err)
 	}
-	if err := d.openPools(ctx); err != nil {
+	if err := d.openPools(ctx, before); err != nil {
 		return nil, fmt.Errorf("identity pools: %w", err)
 	}
 	d.Sessions, err = identity.NewSessions(identity.SessionsOptions{
-		Account: d.Account, Keys: o.Sessions, Store: o.Store, Now: o.Now, Poll: o.Poll,
+		Account: d.Account, Keys: o.Sessions, Store: o.Store, Now: o.Now, Poll: o.Poll, Before: before.Sessions,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := d.Sessions.Refresh(ctx); err != nil {
-		return nil, fmt.Errorf("revocations: %w", err)
+	if before.Sessions == nil {
+		if err := d.Sessions.Refresh(ctx); err != nil {
+			return nil, fmt.Errorf("revocations: %w", err)
+		}
 	}
-	return d, nil
+	return d, d.newHandler(l.front)
 }
 
-// New opens a deployment and returns what answers for it. Deployment.Run must
-// run beside it, or sessions will be refused as soon as revocations are stale.
-func New(ctx context.Context, o Options) (*Handler, error) {
-	d, err := Open(ctx, o)
-	if err != nil {
-		return nil, err
+// check refuses a bundle that should not be served.
+func (d *Deployment) check(now time.Time) error {
+	b := d.Bundle
+	switch {
+	case d.Expired(now):
+		return &RefusalError{Reason: "expired", Err: fmt.Errorf("the bundle expired at %s", d.Expires.UTC().Format(time.RFC3339))}
+	case !b.AllowEmpty && len(b.Roles)+len(b.Administrators)+len(b.Resources) == 0:
+		return &RefusalError{Reason: "empty", Err: errEmpty}
+	case !b.RequireTests:
+		return nil
 	}
-	return d.Handler()
+	return passes(b, now)
+}
+
+// passes runs the tests of a bundle.
+func passes(b *bundle.Bundle, now time.Time) error {
+	suites, err := b.Suites()
+	if err == nil && len(suites) == 0 {
+		err = errNoTests
+	}
+	if err != nil {
+		return &RefusalError{Reason: "tests", Err: err}
+	}
+	r := bundle.Run(b, suites, bundle.RunOptions{Now: now})
+	if r.Failed > 0 || r.Passed == 0 {
+		return &RefusalError{Reason: "tests", Err: fmt.Errorf("the bundle's own tests: %d passed, %d failed: %s", r.Passed, r.Failed, failures(&r))}
+	}
+	return nil
 }
 
 // baseURL checks the address that tokens will name.
@@ -132,24 +203,24 @@ func Loopback(host string) bool {
 // issuer is the iss of a user pool's tokens.
 func (d *Deployment) issuer(poolID string) string { return d.url + "/" + poolID }
 
-func (d *Deployment) openDirectory(ctx context.Context) (err error) {
-	o := &d.options
-	d.Directory, err = userpool.New(ctx, o.Bundle.UserPoolConfigs(), userpool.Options{
-		Store: o.Store, Storage: o.Storage, Sessions: o.Sessions, Sender: o.Sender, Secrets: o.Secrets.Clients,
-		Issuer: d.issuer, Now: o.Now, Random: o.Random, Log: o.Log, HashParams: o.HashParams,
+func (d *Deployment) openDirectory(ctx context.Context, before *Deployment) (err error) {
+	o := d.options
+	d.Directory, err = userpool.New(ctx, d.Bundle.UserPoolConfigs(), userpool.Options{
+		Store: o.Store, Storage: o.Storage, Sessions: o.Sessions, Sender: o.Sender, Secrets: d.secrets.Clients,
+		Issuer: d.issuer, Now: o.Now, Random: o.Random, Log: o.Log, HashParams: o.HashParams, Before: before.Directory,
 	})
 	return err
 }
 
-func (d *Deployment) openPools(ctx context.Context) error {
-	verifiers, err := d.newLoginVerifiers()
+func (d *Deployment) openPools(ctx context.Context, before *Deployment) error {
+	verifiers, err := d.newLoginVerifiers(before.remotes)
 	if err != nil {
 		return err
 	}
-	o := &d.options
+	o := d.options
 	d.Pools, err = identity.New(ctx, identity.Options{
 		Account: d.Account, Store: o.Store, Sessions: o.Sessions, Storage: o.Storage, Verifiers: verifiers, Issuer: d.url,
-		Now: o.Now, Random: o.Random, Log: o.Log, Audit: d.audit,
+		Now: o.Now, Random: o.Random, Log: o.Log, Audit: d.audit, Before: before.Pools,
 	})
 	return err
 }
@@ -164,28 +235,29 @@ func (d *Deployment) audit(ctx context.Context, e identity.Event) {
 }
 
 // newLoginVerifiers makes a verifier for every provider of the account and its
-// pools, by the key of its logins.
-func (d *Deployment) newLoginVerifiers() (map[string]identity.Verifier, error) {
+// pools, by the key of its logins. Key sets of issuers that were there before
+// stay as they are.
+func (d *Deployment) newLoginVerifiers(before map[remoteKey]*oidc.Remote) (map[string]identity.Verifier, error) {
 	out := make(map[string]identity.Verifier)
 	add := func(name string, kind identity.ProviderKind) error {
 		if out[name] != nil {
 			return nil
 		}
-		v, err := d.newLoginVerifier(name, kind)
+		v, err := d.newLoginVerifier(name, kind, before)
 		if err != nil {
 			return fmt.Errorf("provider %s: %w", name, err)
 		}
 		out[name] = v
 		return nil
 	}
-	for _, pool := range d.options.Bundle.IdentityPools {
+	for _, pool := range d.Bundle.IdentityPools {
 		for i := range pool.Providers {
 			if err := add(pool.Providers[i].Name, pool.Providers[i].Kind); err != nil {
 				return nil, err
 			}
 		}
 	}
-	for _, p := range d.options.Bundle.Providers {
+	for _, p := range d.Bundle.Providers {
 		name, kind := facebook, identity.SocialProvider
 		switch {
 		case p.OIDC != nil:
@@ -207,7 +279,7 @@ const (
 	foreignSkew = 5 * time.Minute
 )
 
-func (d *Deployment) newLoginVerifier(name string, kind identity.ProviderKind) (identity.Verifier, error) {
+func (d *Deployment) newLoginVerifier(name string, kind identity.ProviderKind, before map[remoteKey]*oidc.Remote) (identity.Verifier, error) {
 	if kind == identity.SAML2Provider {
 		return d.newSAMLVerifier(name)
 	}
@@ -220,9 +292,7 @@ func (d *Deployment) newLoginVerifier(name string, kind identity.ProviderKind) (
 		}
 	}
 	issuer := d.Account.Issuer(name)
-	keys, err := oidc.NewRemote(oidc.RemoteOptions{
-		Issuer: issuer.Issuer, KeysURL: issuer.KeysURL, Client: d.client(), AllowLoopback: d.options.AllowLoopback, Now: d.options.Now,
-	})
+	keys, err := d.remote(remoteKey{issuer.Issuer, issuer.KeysURL}, before)
 	if err != nil {
 		return nil, err
 	}
@@ -230,6 +300,26 @@ func (d *Deployment) newLoginVerifier(name string, kind identity.ProviderKind) (
 		return identity.NewUserPoolVerifier(name, issuer.Issuer, keys, d.options.Now)
 	}
 	return identity.NewOIDCVerifier(issuer, keys, d.options.Now, foreignSkew)
+}
+
+// remoteKey is what a key set is fetched by.
+type remoteKey struct{ issuer, keysURL string }
+
+// remote returns the key set of an issuer, the one from before if there is one.
+func (d *Deployment) remote(k remoteKey, before map[remoteKey]*oidc.Remote) (*oidc.Remote, error) {
+	for _, known := range []map[remoteKey]*oidc.Remote{d.remotes, before} {
+		if r := known[k]; r != nil {
+			d.remotes[k] = r
+			return r, nil
+		}
+	}
+	r, err := oidc.NewRemote(oidc.RemoteOptions{
+		Issuer: k.issuer, KeysURL: k.keysURL, Client: d.client(), AllowLoopback: d.options.AllowLoopback, Now: d.options.Now,
+	})
+	if err == nil {
+		d.remotes[k] = r
+	}
+	return r, err
 }
 
 func (d *Deployment) newSAMLVerifier(arn string) (identity.Verifier, error) {
@@ -241,7 +331,7 @@ func (d *Deployment) newSAMLVerifier(arn string) (identity.Verifier, error) {
 }
 
 func (d *Deployment) newFacebookVerifier() (identity.Verifier, error) {
-	p, secret := d.Account.Facebook, d.options.Secrets.FacebookApp
+	p, secret := d.Account.Facebook, d.secrets.FacebookApp
 	switch {
 	case p == nil:
 		return nil, errors.New("the bundle does not register it")
@@ -258,37 +348,25 @@ func (d *Deployment) client() *http.Client {
 	return oidc.GuardedClient(oidc.GuardOptions{AllowLoopback: d.options.AllowLoopback})
 }
 
-// defaultRate is generous to a household or an office behind one address.
-var defaultRate = Rate{PerSecond: 20, Burst: 100}
-
-// Handler returns what answers for the deployment.
-func (d *Deployment) Handler() (*Handler, error) {
-	o := &d.options
-	credentials, err := httpauth.NewCredentials(httpauth.CredentialsOptions{
-		Sessions: d.Sessions, Account: d.Account, Secrets: o.Secrets.AccessKeys,
+// newHandler makes what answers for the deployment.
+func (d *Deployment) newHandler(f *front) (err error) {
+	d.Credentials, err = httpauth.NewCredentials(httpauth.CredentialsOptions{
+		Sessions: d.Sessions, Account: d.Account, Secrets: d.secrets.AccessKeys,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	verifiers, err := newVerifiers(d.Account.Region, o.Now, credentials)
+	verifiers, err := newVerifiers(d.Account.Region, f.now, d.Credentials)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	origins, err := newOrigins(d.url)
-	if err != nil {
-		return nil, err
-	}
-	rate := o.Rate
-	if rate == (Rate{}) {
-		rate = defaultRate
-	}
-	h := &Handler{
-		Deployment: d, now: o.Now, random: o.Random, limits: newLimiter(rate), credentials: credentials, verifiers: verifiers,
+	d.handler = &Handler{
+		Deployment: d, front: f, verifiers: verifiers,
 		services: []*service{identityPoolService(d.Pools), userPoolService(d.Directory)}, admin: newAdminService(d),
-		pages: http.NewServeMux(), origins: origins,
+		pages: http.NewServeMux(),
 	}
-	h.addPages()
-	return h, nil
+	d.handler.addPages()
+	return nil
 }
 
 // addPages adds the routes that are not AWS protocols.
@@ -339,43 +417,5 @@ func (h *Handler) addHosted() {
 		"OPTIONS /{pool}/.well-known/jwks.json":            preflightOf("GET"),
 	} {
 		h.pages.HandleFunc(pattern, handler)
-	}
-}
-
-// sweepEvery is how often what has expired is deleted from the store.
-const sweepEvery = time.Minute
-
-// Run keeps the deployment in order until ctx ends: it learns of revocations,
-// and sweeps the store.
-func (d *Deployment) Run(ctx context.Context) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		d.Sessions.Run(ctx, func(err error) { d.log.ErrorContext(ctx, "revocations could not be read", "error", err) })
-	}()
-	tick := time.NewTicker(sweepEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			<-done
-			return
-		case <-tick.C:
-			d.sweep(ctx)
-		}
-	}
-}
-
-// sweep deletes all that has expired. One call of the store deletes a bounded
-// number, and strangers make records faster than that once a minute.
-func (d *Deployment) sweep(ctx context.Context) {
-	for ctx.Err() == nil {
-		n, err := d.store.Sweep(ctx, d.options.Now())
-		if err != nil && ctx.Err() == nil {
-			d.log.ErrorContext(ctx, "the store could not be swept", "error", err)
-		}
-		if err != nil || n == 0 {
-			return
-		}
 	}
 }

@@ -36,7 +36,7 @@ func (silent) Send(context.Context, userpool.Message) error { return nil }
 // fixture is a server of the demo's bundle that is called without a network.
 type fixture struct {
 	t testing.TB
-	*Handler
+	*Live
 	log *bytes.Buffer
 	at  time.Time
 }
@@ -69,7 +69,7 @@ func newFixture(t testing.TB, change func(*Options)) *fixture {
 		change(&o)
 	}
 	var err error
-	f.Handler, err = New(context.Background(), o)
+	f.Live, err = New(context.Background(), o)
 	require.NoError(t, err)
 	return f
 }

@@ -11,29 +11,31 @@ import (
 	"time"
 
 	"github.com/rowan-authz/rowan/identity"
-	"github.com/rowan-authz/rowan/identity/httpauth"
 	"github.com/rowan-authz/rowan/identity/sigv4"
 )
 
-// Handler answers all that the deployment is asked over HTTP. It may be
-// shared.
-type Handler struct {
-	*Deployment
+// front is what answers whatever the bundle: it outlives deployments.
+type front struct {
 	now    func() time.Time
 	random io.Reader
 	limits *limiter
-	// credentials are those of whoever may sign.
-	credentials *httpauth.Credentials
-	services    []*service
-	admin       *service
-	// verifiers check signatures, by the service that is signed for.
-	verifiers map[string]*sigv4.Verifier
-	pages     *http.ServeMux
 	// origins tells posts of the hosted page from those of other sites.
 	origins   *http.CrossOriginProtection
 	draining  atomic.Bool
 	bodies    bodies
 	readiness readiness
+	status    status
+}
+
+// Handler answers all that a deployment is asked over HTTP. It may be shared.
+type Handler struct {
+	*Deployment
+	*front
+	services []*service
+	admin    *service
+	// verifiers check signatures, by the service that is signed for.
+	verifiers map[string]*sigv4.Verifier
+	pages     *http.ServeMux
 }
 
 // ServeHTTP answers one request.
@@ -49,6 +51,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if size < 0 || size > maxBody {
 		size = maxBody // more of it is never read
 	}
+	if h.Expired(x.now) && !strings.HasPrefix(r.URL.EscapedPath(), healthPrefix) {
+		x.fail(overdue())
+		return
+	}
 	client := identity.ClientFrom(x.r.Context()).Address
 	if !h.bodies.take(client, size) {
 		x.fail(throttled())
@@ -58,13 +64,16 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.route()
 }
 
-// Credentials are those of whoever may sign: what a gateway beside this handler
-// authenticates with.
-func (h *Handler) Credentials() *httpauth.Credentials { return h.credentials }
+// healthPrefix begins the paths that are answered whatever the bundle.
+const healthPrefix = "/-/"
 
-// Drain makes the readiness check fail, so that a load balancer sends no more
-// requests; those that come are still answered.
-func (h *Handler) Drain() { h.draining.Store(true) }
+// overdue answers when the bundle's time is over: nothing is allowed then.
+func overdue() *fault {
+	return &fault{
+		status: http.StatusServiceUnavailable, code: "ServiceUnavailableException",
+		message: "The policies of this server are out of date. Please try again later.",
+	}
+}
 
 // route finds who answers. The AWS protocols all live at "/", so that no
 // router may have an opinion of their paths.

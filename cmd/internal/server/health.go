@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"sync"
 	"time"
@@ -39,18 +40,54 @@ func healthy(x *exchange) {
 	x.reply(http.StatusOK, applicationJSON, []byte(`{"status":"healthy"}`))
 }
 
-// ready says whether requests should come here: the store answers, and nobody
-// has asked us to end.
+// readyAnswer is what /-/ready says. It holds no reason of a refusal: anyone may
+// ask, and reasons quote policies.
+type readyAnswer struct {
+	Status string      `json:"status"`
+	Bundle readyBundle `json:"bundle"`
+}
+
+// readyBundle is the bundle in force. AgeSeconds is since it came into force,
+// RefusedAt when a newer one was refused, absent if none was since.
+type readyBundle struct {
+	Digest     string     `json:"digest"`
+	Version    uint64     `json:"version,omitempty"`
+	LoadedAt   time.Time  `json:"loadedAt"`
+	AgeSeconds int64      `json:"ageSeconds"`
+	Expires    *time.Time `json:"expires,omitempty"`
+	RefusedAt  *time.Time `json:"refusedAt,omitempty"`
+}
+
+// ready says whether requests should come here: the store answers, the bundle
+// is good, and nobody has asked us to end; and how old the bundle is.
 func ready(x *exchange) {
 	x.w.Header().Set("Cache-Control", "no-store")
-	err := x.readiness.ask(x.store, x.now)
-	switch {
+	code, text := http.StatusServiceUnavailable, "ready"
+	switch err := x.readiness.ask(x.store, x.now); {
 	case x.draining.Load():
-		x.reply(http.StatusServiceUnavailable, applicationJSON, []byte(`{"status":"ending"}`))
+		text = "ending"
+	case x.Expired(x.now):
+		text = "the bundle is past its time"
 	case err != nil:
 		x.cause = err
-		x.reply(http.StatusServiceUnavailable, applicationJSON, []byte(`{"status":"the store does not answer"}`))
+		text = "the store does not answer"
 	default:
-		x.reply(http.StatusOK, applicationJSON, []byte(`{"status":"ready"}`))
+		code = http.StatusOK
 	}
+	b := readyBundle{
+		Digest: x.Digest, Version: x.Version, LoadedAt: x.Loaded.UTC(), AgeSeconds: int64(max(0, x.now.Sub(x.Loaded)).Seconds()),
+	}
+	if !x.Expires.IsZero() {
+		b.Expires = &x.Expires
+	}
+	if r := x.front.status.refusal(); r != nil {
+		at := r.At.UTC()
+		b.RefusedAt = &at
+	}
+	body, err := json.Marshal(readyAnswer{text, b})
+	if err != nil {
+		x.fail(internal(err))
+		return
+	}
+	x.reply(code, applicationJSON, body)
 }

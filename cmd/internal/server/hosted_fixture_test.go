@@ -60,7 +60,7 @@ func newHosted(t testing.TB, change func(*Options), pool ...string) *hostedFixtu
 			change(o)
 		}
 	})
-	web.Config.Handler = h.Handler
+	web.Config.Handler = h.Live
 	web.Start()
 	t.Cleanup(web.Close)
 	return h
@@ -260,12 +260,12 @@ func (h *hostedFixture) tokens(code string) map[string]any {
 // player makes a confirmed user.
 func (h *hostedFixture) player(name string) {
 	h.t.Helper()
-	_, err := h.Directory.AdminCreateUser(h.t.Context(), &userpool.AdminCreateUserInput{
+	_, err := h.Current().Directory.AdminCreateUser(h.t.Context(), &userpool.AdminCreateUserInput{
 		UserPoolID: players, Username: name, MessageAction: "SUPPRESS",
 		UserAttributes: []userpool.Attribute{{Name: "email", Value: name + "@example.com"}, {Name: "email_verified", Value: "true"}},
 	})
 	require.NoError(h.t, err)
-	_, err = h.Directory.AdminSetUserPassword(h.t.Context(), &userpool.AdminSetUserPasswordInput{
+	_, err = h.Current().Directory.AdminSetUserPassword(h.t.Context(), &userpool.AdminSetUserPasswordInput{
 		UserPoolID: players, Username: name, Password: password, Permanent: true,
 	})
 	require.NoError(h.t, err)

@@ -38,7 +38,7 @@ func TestHostedSignIn(t *testing.T) {
 
 	tokens := h.tokens(answer.Get("code"))
 	require.Equal(t, []any{"Bearer", 3600.0, "openid email"}, []any{tokens["token_type"], tokens["expires_in"], tokens["scope"]})
-	keys, ok := h.Directory.KeySet(players)
+	keys, ok := h.Current().Directory.KeySet(players)
 	require.True(t, ok)
 	claims, err := oidc.Verify(t.Context(), tokens["id_token"].(string), keys, &oidc.Expect{
 		Issuers: []string{h.base + "/" + players}, Audiences: []string{game}, Algorithms: []string{"RS256"}, TokenUse: "id",
@@ -79,7 +79,7 @@ func TestHostedSignUpAndReset(t *testing.T) {
 	require.Equal(t, "Password did not conform with policy: Password not long enough", v.alert())
 	v.submit("password", password, "attribute.name", "not asked for")
 	require.Equal(t, []string{"Confirm your account", "We have sent a code to j***@e***."}, []string{v.title(), v.notice()})
-	made, err := h.Directory.AdminGetUser(t.Context(), &userpool.AdminGetUserInput{UserPoolID: players, Username: "jane"})
+	made, err := h.Current().Directory.AdminGetUser(t.Context(), &userpool.AdminGetUserInput{UserPoolID: players, Username: "jane"})
 	require.NoError(t, err)
 	for _, a := range made.UserAttributes {
 		require.NotEqual(t, "name", a.Name)
@@ -112,7 +112,7 @@ func TestHostedSignUpAndReset(t *testing.T) {
 	require.Equal(t, 400, v.status)
 	h.tokens(v.submit("password", newPassword).back().Get("code"))
 
-	_, err = h.Directory.AdminResetUserPassword(t.Context(), &userpool.AdminResetUserPasswordInput{UserPoolID: players, Username: "jane"})
+	_, err = h.Current().Directory.AdminResetUserPassword(t.Context(), &userpool.AdminResetUserPasswordInput{UserPoolID: players, Username: "jane"})
 	require.NoError(t, err)
 	v.authorize().submit("username", "jane", "password", newPassword)
 	require.Equal(t, "Choose a new password", v.title())
@@ -122,7 +122,7 @@ func TestHostedSignUpAndReset(t *testing.T) {
 func TestHostedSecondFactor(t *testing.T) {
 	h := newHosted(t, nil, "mfa: optional", "mfa: on", "email: {required: true}", "email: {required: true}\n    given_name: {required: true}",
 		"writeAttributes: [email, name]", "writeAttributes: [email, name, given_name]")
-	_, err := h.Directory.AdminCreateUser(t.Context(), &userpool.AdminCreateUserInput{
+	_, err := h.Current().Directory.AdminCreateUser(t.Context(), &userpool.AdminCreateUserInput{
 		UserPoolID: players, Username: "jane", TemporaryPassword: password, MessageAction: "SUPPRESS",
 		UserAttributes: []userpool.Attribute{{Name: "email", Value: "jane@example.com"}, {Name: "given_name", Value: "Jane"}},
 	})
@@ -169,7 +169,7 @@ func TestHostedSecondFactor(t *testing.T) {
 
 func TestHostedRequiredAttributes(t *testing.T) {
 	h := newHosted(t, nil)
-	_, err := h.Directory.AdminCreateUser(t.Context(), &userpool.AdminCreateUserInput{
+	_, err := h.Current().Directory.AdminCreateUser(t.Context(), &userpool.AdminCreateUserInput{
 		UserPoolID: players, Username: "jane", TemporaryPassword: password, MessageAction: "SUPPRESS",
 		UserAttributes: []userpool.Attribute{{Name: "email", Value: "jane@example.com"}},
 	})
@@ -216,7 +216,7 @@ func TestHostedWithoutCodes(t *testing.T) {
 	require.Contains(t, v.notice(), "An administrator has to confirm it")
 	v.submit("password", password)
 	require.Equal(t, "Confirm your account", v.title())
-	_, err := h.Directory.AdminConfirmSignUp(t.Context(), &userpool.AdminConfirmSignUpInput{UserPoolID: players, Username: "jane"})
+	_, err := h.Current().Directory.AdminConfirmSignUp(t.Context(), &userpool.AdminConfirmSignUpInput{UserPoolID: players, Username: "jane"})
 	require.NoError(t, err)
 	v.follow("Sign in").submit("username", "jane", "password", password).back()
 }
@@ -297,7 +297,7 @@ func TestThreatLoginForgery(t *testing.T) {
 	require.Equal(t, own, token(jane), "a second tab leaves the first one good")
 
 	// The token of one pool is none of another, nor does one cookie too many help.
-	x := &exchange{Handler: h.Handler}
+	x := &exchange{Handler: h.Current().handler}
 	require.NotEqual(t, x.formToken(players, "v"), x.formToken("us-east-1_Other001", "v"))
 	at, err := url.Parse(h.base)
 	require.NoError(t, err)

@@ -135,23 +135,23 @@ func (s *slotted) Close() error {
 	return s.Conn.Close()
 }
 
-// Serve answers on l until ctx ends. It then takes no more connections, lets
+// Serve answers at a listener until ctx ends. It then takes no more connections, lets
 // requests that are under way come to their end, and returns.
-func (h *Handler) Serve(ctx context.Context, l net.Listener) error {
+func (l *Live) Serve(ctx context.Context, at net.Listener) error {
 	s := &http.Server{
-		Handler: h, MaxHeaderBytes: maxHeaderBytes,
+		Handler: l, MaxHeaderBytes: maxHeaderBytes,
 		ReadHeaderTimeout: headerWithin, ReadTimeout: requestWithin, WriteTimeout: answerWithin, IdleTimeout: idleWithin,
 		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
-		ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelWarn),
+		ErrorLog: slog.NewLogLogger(l.options.Log.Handler(), slog.LevelWarn),
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- s.Serve(l) }()
+	go func() { failed <- s.Serve(at) }()
 	select {
 	case err := <-failed:
 		return err
 	case <-ctx.Done():
 	}
-	h.Drain()
+	l.Drain()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWithin)
 	defer cancel()
 	err := s.Shutdown(last)

@@ -52,7 +52,7 @@ func TestServeEndsWhatItBegan(t *testing.T) {
 	f := newFixture(t, nil)
 	begun, release := make(chan struct{}), make(chan struct{})
 	type in struct{}
-	f.services[0].operations["GetId"] = public(func(context.Context, *in) (*in, error) {
+	f.Current().handler.services[0].operations["GetId"] = public(func(context.Context, *in) (*in, error) {
 		close(begun)
 		<-release
 		return &in{}, nil
@@ -151,7 +151,7 @@ func TestThreatBodiesOfOneAddress(t *testing.T) {
 	f := newFixture(t, nil)
 	held, release := make(chan struct{}), make(chan struct{})
 	type in struct{}
-	f.services[0].operations["GetId"] = public(func(context.Context, *in) (*in, error) {
+	f.Current().handler.services[0].operations["GetId"] = public(func(context.Context, *in) (*in, error) {
 		held <- struct{}{}
 		<-release
 		return &in{}, nil
@@ -198,7 +198,7 @@ func TestThreatBodiesOfOneAddress(t *testing.T) {
 func TestThreatRecordsTakeAllSpace(t *testing.T) {
 	f := newFixture(t, nil)
 	const n = 2*identity.MaxSweep + 1
-	require.NoError(t, f.store.Update(t.Context(), func(tx identity.Tx) error {
+	require.NoError(t, f.Current().store.Update(t.Context(), func(tx identity.Tx) error {
 		for i := range n + 1 {
 			expires := f.at
 			if i == n {
@@ -211,7 +211,7 @@ func TestThreatRecordsTakeAllSpace(t *testing.T) {
 		return nil
 	}))
 	f.sweep(t.Context())
-	require.NoError(t, f.store.View(t.Context(), func(tx identity.Tx) error {
+	require.NoError(t, f.Current().store.View(t.Context(), func(tx identity.Tx) error {
 		left, err := tx.List("nonce", "", "", n)
 		require.Equal(t, 1, len(left))
 		require.Equal(t, fmt.Sprint(n), left[0].Key)

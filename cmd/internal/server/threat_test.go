@@ -21,7 +21,7 @@ import (
 // victim, begins with a call that makes or changes a pool. There is none.
 func TestThreatPoolsSetByStrangers(t *testing.T) {
 	f := newFixture(t, nil)
-	for _, s := range f.services {
+	for _, s := range f.Current().handler.services {
 		if s.prefix == "" {
 			continue
 		}

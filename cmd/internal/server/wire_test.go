@@ -107,7 +107,7 @@ func TestThreatDuplicateOrCaseVariantMembers(t *testing.T) {
 func TestThreatHeaderInjection(t *testing.T) {
 	f := newFixture(t, nil)
 	type in struct{ IdentityPoolID string }
-	f.services[0].operations["GetId"] = public(func(_ context.Context, i *in) (*in, error) {
+	f.Current().handler.services[0].operations["GetId"] = public(func(_ context.Context, i *in) (*in, error) {
 		return nil, identity.Errorf(identity.InvalidParameter, "no pool %s", i.IdentityPoolID)
 	})
 	w := f.call(identities+"GetId", `{"IdentityPoolID":"x\r\nSet-Cookie: a=b\u20ac"}`)
@@ -127,7 +127,7 @@ func TestThreatHeaderInjection(t *testing.T) {
 func TestPanicIsAnswered(t *testing.T) {
 	f := newFixture(t, nil)
 	type in struct{}
-	f.services[0].operations["GetId"] = public(func(context.Context, *in) (*in, error) {
+	f.Current().handler.services[0].operations["GetId"] = public(func(context.Context, *in) (*in, error) {
 		var none []string
 		return nil, errors.New(none[slices.Index(none, "")]) // -1
 	})
@@ -136,10 +136,10 @@ func TestPanicIsAnswered(t *testing.T) {
 	require.NotContains(t, message, "index")
 	require.Contains(t, f.log.String(), `"msg":"panic"`)
 
-	f.services[0].operations["GetId"] = public(func(context.Context, *in) (*in, error) { return nil, errors.New("postgres://user:pass@host") })
+	f.Current().handler.services[0].operations["GetId"] = public(func(context.Context, *in) (*in, error) { return nil, errors.New("postgres://user:pass@host") })
 	message = requireJSONError(t, f.call(identities+"GetId", `{}`), http.StatusInternalServerError, "InternalErrorException")
 	require.NotContains(t, message, "postgres")
-	f.services[0].operations["GetId"] = public(func(context.Context, *in) (*in, error) {
+	f.Current().handler.services[0].operations["GetId"] = public(func(context.Context, *in) (*in, error) {
 		return nil, identity.Errorf(identity.NotAuthorized, "No.").Because(errors.New("inner"))
 	})
 	require.Equal(t, "No.", requireJSONError(t, f.call(identities+"GetId", `{}`), 400, "NotAuthorizedException"))
@@ -247,7 +247,7 @@ func TestTable(t *testing.T) {
 		"GetUser", "UpdateUserAttributes", "DeleteUserAttributes", "GetUserAttributeVerificationCode", "VerifyUserAttribute",
 		"ChangePassword", "DeleteUser", "GlobalSignOut", "SetUserMFAPreference", "AssociateSoftwareToken", "VerifySoftwareToken",
 	}
-	for i, s := range f.services {
+	for i, s := range f.Current().handler.services {
 		count := 0
 		for n := range models[i].NumMethod() {
 			name := models[i].Method(n).Name
@@ -269,7 +269,7 @@ func TestTable(t *testing.T) {
 		}
 	}
 	for _, name := range adminNames {
-		require.True(t, f.admin.operations[name].signed, name)
+		require.True(t, f.Current().handler.admin.operations[name].signed, name)
 	}
 }
 
@@ -318,11 +318,11 @@ func TestHealth(t *testing.T) {
 	f := newFixture(t, nil)
 	require.Equal(t, http.StatusOK, f.send(http.MethodGet, "/-/healthy", "", "").Code)
 	require.Equal(t, http.StatusOK, f.send(http.MethodGet, "/-/ready", "", "").Code)
-	kept := f.store
-	f.store = broken{kept}
+	kept := f.Current().store
+	f.Current().store = broken{kept}
 	f.at = f.at.Add(time.Second)
 	require.Equal(t, http.StatusServiceUnavailable, f.send(http.MethodGet, "/-/ready", "", "").Code)
-	f.store = kept
+	f.Current().store = kept
 	f.at = f.at.Add(time.Second)
 	require.Equal(t, http.StatusOK, f.send(http.MethodGet, "/-/ready", "", "").Code)
 	f.Drain()
@@ -335,8 +335,8 @@ func TestHealth(t *testing.T) {
 // others from it.
 func TestThreatReadinessFlood(t *testing.T) {
 	f := newFixture(t, nil)
-	counted := &counting{Store: f.store}
-	f.store = counted
+	counted := &counting{Store: f.Current().store}
+	f.Current().store = counted
 	for range 3 {
 		f.at = f.at.Add(time.Second)
 		var all sync.WaitGroup
