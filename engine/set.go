@@ -20,6 +20,7 @@ type Set struct {
 	allow      index
 	deny       index
 	denies     bool // deny is not empty
+	schedule   schedule
 }
 
 // document is what a statement says of its document.
@@ -75,6 +76,7 @@ func Compile(v *conditions.Vocabulary, kind policy.Kind, docs ...*policy.Documen
 	c.set.allow = newIndex(c.set.statements, false)
 	c.set.deny = newIndex(c.set.statements, true)
 	c.set.denies = !c.set.deny.empty()
+	c.set.schedule.settle()
 	return c.set, nil
 }
 
@@ -140,6 +142,7 @@ func (c *compiler) statement(d *policy.Document, s *policy.Statement) (statement
 		return out, err
 	}
 	out.conditions, out.cheapest = b.source, b.cheapest
+	c.set.schedule.add(s, b.source)
 	return out, nil
 }
 
