@@ -7,7 +7,7 @@ SHELL := bash
 # The workspace of this tree, whatever the caller's environment says: every loop runs over it.
 export GOWORK := $(CURDIR)/go.work
 
-# The linter takes minutes to build, so it is kept outside the tree and built again only when its
+# The linter and buf take minutes to build, so they are kept outside the tree and built again only when their
 # versions or Go change.
 tools_key = $(shell { go env GOVERSION; cat internal/tools/go.mod internal/tools/go.sum; } | git hash-object --stdin)
 tools_dir = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rowan/tools/$(tools_key)/bin
@@ -90,8 +90,8 @@ cover: needs ## Test every module and print how much of it the tests reach.
 	@.ci/each sh -c 'go tool cover -func=cover.out | tail -n 1; rm -f cover.out'
 
 .PHONY: gen
-gen: ## Generate what is generated.
-	@.ci/each go generate ./...
+gen: tools ## Generate what is generated.
+	@PATH="$(tools_dir):$$PATH" .ci/each go generate ./...
 
 .PHONY: tidy
 tidy: ## Tidy every go.mod, the one of the tools too.
@@ -99,7 +99,7 @@ tidy: ## Tidy every go.mod, the one of the tools too.
 	@cd internal/tools && GOWORK=off go mod tidy
 
 .PHONY: tools
-tools: ## Build the linter and benchstat, once, into the user's cache.
+tools: ## Build the linter, buf and benchstat, once, into the user's cache.
 	@[ -f $(tools_dir)/built ] || { \
 	  echo 'building the tools into $(tools_dir): some minutes, once' >&2; \
 	  mkdir -p $(tools_dir); \

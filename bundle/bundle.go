@@ -36,6 +36,8 @@ type Bundle struct {
 	Providers     []*Provider
 	// Administrators hold no secrets: those of their access keys stand outside.
 	Administrators []*Administrator
+	// Services are those that may ask the daemon.
+	Services []*Service
 	// ServiceControl and ResourceControl are levels, root first; nil if there
 	// is none.
 	ServiceControl, ResourceControl []*Level
@@ -129,6 +131,10 @@ func (b *Bundle) Administrator(name string) (*Administrator, bool) {
 	return find(b.Administrators, name)
 }
 
+// Documents counts the policy documents of all kinds, those within other files
+// among them.
+func (b *Bundle) Documents() int { return len(b.documents) }
+
 type named interface{ name() string }
 
 func (r *Role) name() string          { return r.Name }
@@ -138,6 +144,7 @@ func (p *IdentityPool) name() string  { return p.Name }
 func (p *UserPool) name() string      { return p.Name }
 func (p *Provider) name() string      { return p.Name }
 func (a *Administrator) name() string { return a.Name }
+func (s *Service) name() string       { return s.Name }
 
 // sorted puts files in the order of their names, which is not that of their
 // paths: a.yaml comes after a-b.yaml.

@@ -139,6 +139,8 @@ func (l *loader) yaml(p string, root node) {
 		b.Providers = append(b.Providers, l.registered(name, root))
 	case "administrators":
 		b.Administrators = append(b.Administrators, l.administrator(name, root))
+	case "services":
+		b.Services = append(b.Services, l.service(name, root))
 	}
 }
 
@@ -195,6 +197,7 @@ func (l *loader) refer() {
 	sorted(b.UserPools)
 	sorted(b.Providers)
 	sorted(b.Administrators)
+	sorted(b.Services)
 	l.identify()
 	for _, check := range l.references {
 		check()

@@ -177,10 +177,23 @@ func (s *Sessions) check(session *Session) error {
 		return ErrSessionExpired
 	case session.IssuedAt.After(now.Add(MaxClockSkew)):
 		return fmt.Errorf("%w: issued in the future", ErrSessionToken)
-	case known == nil || now.Before(known.asked) || now.Sub(known.asked) > s.maxStale:
+	case s.stale(known, now):
 		return ErrRevocationsStale
 	case known.revoked(session.opened.names, session.IssuedAt.Unix()):
 		return ErrSessionRevoked
+	}
+	return nil
+}
+
+func (s *Sessions) stale(known *revocations, now time.Time) bool {
+	return known == nil || now.Before(known.asked) || now.Sub(known.asked) > s.maxStale
+}
+
+// Ready returns ErrRevocationsStale if no session would be opened now because
+// revocations could not be read for MaxStale.
+func (s *Sessions) Ready() error {
+	if s.stale(s.known.Load(), s.now()) {
+		return ErrRevocationsStale
 	}
 	return nil
 }

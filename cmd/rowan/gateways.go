@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"sync"
 
 	"github.com/rowan-authz/rowan/cmd/internal/gateway"
 	"github.com/rowan-authz/rowan/cmd/internal/server"
@@ -23,16 +21,9 @@ type gatewayFlags struct {
 	ExplainDenials   bool     `name:"explain-denials" help:"Tell callers what the nearest statement wanted. It shows policies: for development."`
 }
 
-// guarded is a gateway with what it listens on.
-type guarded struct {
-	name     string
-	listener net.Listener
-	handler  http.Handler
-}
-
 // open listens for the gateways that were asked for. What it returns is to be
 // closed, with an error too.
-func (f *gatewayFlags) open(ctx context.Context, live *server.Live, o *server.Options, config *tls.Config) (all []guarded, err error) {
+func (f *gatewayFlags) open(ctx context.Context, live *server.Live, o *server.Options, config *tls.Config) (all []service, err error) {
 	for _, x := range []struct {
 		name, listen, upstream string
 		hosts                  []string
@@ -63,28 +54,9 @@ func (f *gatewayFlags) open(ctx context.Context, live *server.Live, o *server.Op
 		if err != nil {
 			return all, fmt.Errorf("%s: %w", x.name, err)
 		}
-		all = append(all, guarded{x.name, l, handler})
+		all = append(all, service{"guarding " + x.name, l, func(ctx context.Context, l net.Listener) error {
+			return gateway.Serve(ctx, l, handler, o.Log)
+		}})
 	}
 	return all, nil
-}
-
-// serveAll serves the gateways beside f, until the context ends or one of them
-// fails; it returns when all have ended.
-func serveAll(ctx context.Context, all []guarded, o *server.Options, f func(context.Context) error) error {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	errs := make([]error, len(all)+1)
-	var wg sync.WaitGroup
-	for i, g := range all {
-		wg.Go(func() {
-			defer stop()
-			if err := gateway.Serve(ctx, g.listener, g.handler, o.Log); err != nil {
-				errs[i] = fmt.Errorf("%s: %w", g.name, err)
-			}
-		})
-	}
-	errs[len(all)] = f(ctx)
-	stop()
-	wg.Wait()
-	return errors.Join(errs...)
 }

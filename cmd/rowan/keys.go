@@ -2,6 +2,8 @@ package main
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -15,6 +17,8 @@ import (
 type keysCommand struct {
 	New    keysNewCommand    `cmd:"" help:"Write a new key file."`
 	Rotate keysRotateCommand `cmd:"" help:"Add a new key to a key file, and take out those whose time is over."`
+
+	Service keysServiceCommand `cmd:"" help:"Print a new key for a service, and the hash of it for the bundle."`
 }
 
 // keysNewCommand is `rowan keys new`.
@@ -116,4 +120,31 @@ func writeNew(file string, text []byte) error {
 		err = link.Err
 	}
 	return errors.Join(err, os.Remove(f.Name()))
+}
+
+// keysServiceCommand is `rowan keys service`.
+type keysServiceCommand struct{}
+
+// Help describes the command.
+func (*keysServiceCommand) Help() string {
+	return `The service sends the key with its questions, as "authorization: Bearer KEY". The bundle holds the hash alone, in keys of services/NAME.yaml; the key is shown once.
+
+Example:
+
+    rowan keys service`
+}
+
+// Run prints a key.
+func (*keysServiceCommand) Run(c *console) error {
+	key := "rowan-" + rand.Text() + rand.Text()
+	sum := sha256.Sum256([]byte(key))
+	hash := "sha256:" + hex.EncodeToString(sum[:])
+	if c.format == "json" {
+		return c.encode(struct {
+			Key  string `json:"key"`
+			Hash string `json:"hash"`
+		}{key, hash})
+	}
+	c.printf("key   %s\nhash  %s\n", key, hash)
+	return nil
 }

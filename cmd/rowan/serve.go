@@ -42,12 +42,13 @@ type serveCommand struct {
 	From    string `name:"smtp-from" placeholder:"ADDRESS" help:"The sender of mail, such as 'Accounts <accounts@example.com>'."`
 	User    string `name:"smtp-user" placeholder:"NAME" help:"The user at the mail server; the password is smtp: {password: …} of the secrets file."`
 
-	Gateways gatewayFlags `embed:""`
+	Gateways  gatewayFlags   `embed:""`
+	Authorize authorizeFlags `embed:""`
 }
 
 // Help describes the command.
 func (*serveCommand) Help() string {
-	return `Speaks cognito-identity, cognito-idp and STS to unmodified AWS SDKs, with the bundle's pools, roles and administrators. With --dynamodb-… or --s3-… it also guards servers of rows and objects: clients sign with the credentials of a pool, and what the policies allow is forwarded. Ends on SIGINT or SIGTERM, once the requests under way are answered.
+	return `Speaks cognito-identity, cognito-idp and STS to unmodified AWS SDKs, with the bundle's pools, roles and administrators. With --dynamodb-… or --s3-… it also guards servers of rows and objects: clients sign with the credentials of a pool, and what the policies allow is forwarded. With --grpc-listen it answers services that ask what somebody may do. Ends on SIGINT or SIGTERM, once the requests under way are answered.
 
 Exit status: 0 ended as asked, 2 it could not serve, 3 the bundle cannot be loaded.
 
@@ -107,18 +108,23 @@ func (s *serveCommand) serve(ctx context.Context, c *console, b *bundle.Bundle) 
 	if err != nil {
 		return err
 	}
-	gateways, err := s.Gateways.open(ctx, h, &options, config)
+	services, err := s.Gateways.open(ctx, h, &options, config)
 	defer func() {
-		for _, g := range gateways {
-			_ = g.listener.Close()
+		for _, x := range services {
+			_ = x.listener.Close()
 		}
 	}()
 	if err != nil {
 		return err
 	}
+	answering, err := s.Authorize.open(ctx, s, h, &options, config)
+	services = append(services, answering...)
+	if err != nil {
+		return err
+	}
 	s.announce(c, l.Addr(), options.URL)
-	for _, g := range gateways {
-		c.printf("guarding %s on %s\n", g.name, g.listener.Addr())
+	for _, x := range services {
+		c.printf("%s on %s\n", x.name, x.listener.Addr())
 	}
 	if err := c.out.Flush(); err != nil {
 		return err
@@ -126,7 +132,7 @@ func (s *serveCommand) serve(ctx context.Context, c *console, b *bundle.Bundle) 
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
 	go func() { defer close(ended); h.Run(running) }()
-	err = serveAll(ctx, gateways, &options, func(ctx context.Context) error { return h.Serve(ctx, l) })
+	err = serveAll(ctx, services, func(ctx context.Context) error { return h.Serve(ctx, l) })
 	end()
 	<-ended
 	return err
@@ -353,6 +359,7 @@ func (s *serveCommand) announce(c *console, at net.Addr, url string) {
 			c.printf("  - there is no TLS: passwords and tokens travel as they are\n")
 		}
 		c.printf("  - secrets that were missing are made up, and shown above\n")
+		c.printf("  - programs on this machine may ask about anyone, and see policies\n")
 		c.printf("  - identity providers may be on this machine, without TLS\n")
 	}
 	c.printf("listening on %s as %s\n", at, url)

@@ -5,12 +5,15 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -34,11 +37,63 @@ const (
 // other machines reach is refused without TLS: tokens and passwords would be
 // readable to anyone between.
 func Listen(ctx context.Context, address string, config *tls.Config) (net.Listener, error) {
-	network, secure := "tcp", config != nil
-	if path, ok := strings.CutPrefix(address, unixPrefix); ok {
-		network, address, secure = "unix", path, true
+	l, err := listen(ctx, address, config != nil)
+	if err == nil && config != nil {
+		l = tls.NewListener(l, config)
 	}
-	if host, _, err := net.SplitHostPort(address); network == "tcp" && (err != nil || !secure && !Loopback(host)) {
+	return l, err
+}
+
+// ListenForServices listens like Listen for services of this house. Whoever
+// serves there does the handshake of TLS, if secure says that it does one. A
+// socket is its owner's alone, and takes the place of one that nobody listens
+// on any more.
+func ListenForServices(ctx context.Context, address string, secure bool) (net.Listener, error) {
+	path, socket := strings.CutPrefix(address, unixPrefix)
+	if !socket {
+		return listen(ctx, address, secure)
+	}
+	if err := removeStale(path); err != nil {
+		return nil, err
+	}
+	l, err := listen(ctx, address, secure)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// removeStale removes a socket that nobody listens on.
+func removeStale(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info.Mode()&fs.ModeSocket == 0 {
+		return fmt.Errorf("%s: there is something that is no socket", path)
+	}
+	c, err := net.Dial("unix", path)
+	if err == nil {
+		return errors.Join(fmt.Errorf("%s: another process listens there", path), c.Close())
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		return err
+	}
+	return os.Remove(path)
+}
+
+func listen(ctx context.Context, address string, secure bool) (net.Listener, error) {
+	network, guarded := "tcp", secure
+	if path, ok := strings.CutPrefix(address, unixPrefix); ok {
+		network, address, guarded = "unix", path, true
+	}
+	if host, _, err := net.SplitHostPort(address); network == "tcp" && (err != nil || !guarded && !Loopback(host)) {
 		if err != nil {
 			return nil, fmt.Errorf("address %q: want host:port, or unix:PATH", address)
 		}
@@ -48,14 +103,10 @@ func Listen(ctx context.Context, address string, config *tls.Config) (net.Listen
 	if err != nil {
 		return nil, err
 	}
-	if a, ok := l.Addr().(*net.TCPAddr); ok && config == nil && !a.IP.IsLoopback() { // a name that is not what it says
+	if a, ok := l.Addr().(*net.TCPAddr); ok && !secure && !a.IP.IsLoopback() { // a name that is not what it says
 		return nil, errors.Join(fmt.Errorf("address %q is not loopback", address), l.Close())
 	}
-	l = newBounded(l, maxConnections, maxOfOne)
-	if config != nil {
-		l = tls.NewListener(l, config)
-	}
-	return l, nil
+	return newBounded(l, maxConnections, maxOfOne), nil
 }
 
 // bounded accepts a connection when it has a slot for it, and hangs up on an
@@ -127,6 +178,15 @@ func (b *bounded) give(of netip.Prefix) {
 type slotted struct {
 	net.Conn
 	free func()
+}
+
+// SyscallConn gives who asks for the peer of a socket its descriptor.
+func (s *slotted) SyscallConn() (syscall.RawConn, error) {
+	c, ok := s.Conn.(syscall.Conn)
+	if !ok {
+		return nil, errors.New("the connection has no descriptor")
+	}
+	return c.SyscallConn()
 }
 
 // Close closes the connection.

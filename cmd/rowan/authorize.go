@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/rowan-authz/rowan/cmd/internal/decide"
+	"github.com/rowan-authz/rowan/cmd/internal/rpc"
+	"github.com/rowan-authz/rowan/cmd/internal/server"
+)
+
+// authorizeFlags say who is answered questions, and where.
+type authorizeFlags struct {
+	GRPCListen string        `name:"grpc-listen" placeholder:"ADDRESS" help:"Where to answer questions over gRPC: host:port or unix:PATH. With --dev, unless --listen is given, 127.0.0.1:8081."`
+	ClientCA   string        `name:"client-ca" placeholder:"FILE" help:"The certificates, in PEM, of who issues certificates to services that ask."`
+	MaxAge     time.Duration `name:"max-answer-age" default:"2s" placeholder:"TIME" help:"How long an answer may be kept, as its valid_until says. A revocation is heard of so much later. Default 2s."`
+	MaxCalls   int           `name:"max-calls" default:"4096" placeholder:"N" help:"How many questions are answered at once; more are refused. Default 4096."`
+}
+
+const (
+	defaultListen     = "127.0.0.1:8080"
+	defaultGRPCListen = "127.0.0.1:8081"
+)
+
+// service is something that is served until a context ends.
+type service struct {
+	name     string
+	listener net.Listener
+	serve    func(context.Context, net.Listener) error
+}
+
+// open listens for questions. What it returns is to be closed, with an error
+// too.
+func (f *authorizeFlags) open(ctx context.Context, s *serveCommand, live *server.Live, o *server.Options, config *tls.Config) ([]service, error) {
+	address := f.GRPCListen
+	if address == "" && s.Dev && s.Listen == defaultListen {
+		address = defaultGRPCListen
+	}
+	if address == "" {
+		return nil, nil
+	}
+	d, err := decide.New(decide.Options{
+		Current: live.Current, Now: o.Now, Random: o.Random, Log: o.Log, Keep: f.MaxAge,
+		Refusal: func() (string, time.Time) {
+			if r := live.Status().Refusal; r != nil {
+				return r.Error(), r.At
+			}
+			return "", time.Time{}
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if config, err = f.mutual(config); err != nil {
+		return nil, err
+	}
+	answering, err := rpc.New(rpc.Options{Decider: d, TLS: config, Trusted: s.Dev, InFlight: f.MaxCalls, Log: o.Log})
+	if err != nil {
+		return nil, fmt.Errorf("grpc: %w", err)
+	}
+	l, err := server.ListenForServices(ctx, address, config != nil)
+	if err != nil {
+		return nil, fmt.Errorf("grpc: %w", err)
+	}
+	return []service{{"answering grpc", l, answering.Serve}}, nil
+}
+
+// mutual returns the TLS configuration that asks for certificates of services.
+func (f *authorizeFlags) mutual(config *tls.Config) (*tls.Config, error) {
+	if f.ClientCA == "" {
+		return config, nil
+	}
+	if config == nil {
+		return nil, errors.New("--client-ca goes with --tls-cert and --tls-key")
+	}
+	text, err := os.ReadFile(f.ClientCA)
+	if err != nil {
+		return nil, cause(err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("%s: no certificate", f.ClientCA)
+	}
+	config = config.Clone()
+	config.ClientAuth, config.ClientCAs, config.NextProtos = tls.VerifyClientCertIfGiven, pool, []string{"h2"}
+	return config, nil
+}
+
+// serveAll serves all beside f, until the context ends or one of them fails; it
+// returns when all have ended.
+func serveAll(ctx context.Context, all []service, f func(context.Context) error) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	errs := make([]error, len(all)+1)
+	var wg sync.WaitGroup
+	for i, x := range all {
+		wg.Go(func() {
+			defer stop()
+			if err := x.serve(ctx, x.listener); err != nil {
+				errs[i] = fmt.Errorf("%s: %w", x.name, err)
+			}
+		})
+	}
+	errs[len(all)] = f(ctx)
+	stop()
+	wg.Wait()
+	return errors.Join(errs...)
+}
