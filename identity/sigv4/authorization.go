@@ -11,11 +11,12 @@ import (
 
 // authorization is what a request says of its signature, in either form.
 type authorization struct {
-	accessKeyID, day, region, service, terminator string
-	// scope is day/region/service/terminator.
-	scope         string
+	client
+	headers       headers
 	signedHeaders string
-	signature     [32]byte
+	// digits are the text of signature.
+	digits    string
+	signature [32]byte
 	// date is the text of time.
 	date  string
 	time  time.Time
@@ -27,6 +28,16 @@ type authorization struct {
 	bodyHash string
 	// unknown says that the secret is a dummy.
 	unknown bool
+	// known is what the cache has of this client.
+	known known
+	// list is signedHeaders, parsed.
+	list *headerList
+}
+
+// client is who signs, as Credential says.
+type client struct {
+	// credential is accessKeyID/scope, scope day/region/service/terminator.
+	credential, accessKeyID, scope, day, region, service, terminator string
 }
 
 // The inputs of the query form. Source: identity-protocol §4.1.
@@ -51,22 +62,23 @@ const (
 )
 
 // read reads the one form that the request has.
-func (a *authorization) read(h *headers, q *query) *Error {
+func (a *authorization) read(q *query) *Error {
+	h := &a.headers
 	line := h.get(authorizationHeader)
 	a.presigned = q.presigned
 	switch {
 	case line != "" && q.presigned:
 		return refuse(BothForms, "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.")
 	case q.presigned:
-		return a.readQuery(h, q)
+		return a.readQuery(q)
 	case line != "":
-		return a.readHeader(h, line)
+		return a.readHeader(line)
 	}
 	return refuse(NoCredentials, "Request is missing Authentication Token")
 }
 
 // readHeader reads the header form.
-func (a *authorization) readHeader(h *headers, line string) *Error {
+func (a *authorization) readHeader(line string) *Error {
 	scheme, rest, _ := strings.Cut(line, " ")
 	if !strings.HasPrefix(scheme, "AWS4-") {
 		return refuse(NoCredentials, "Request is missing Authentication Token")
@@ -74,7 +86,6 @@ func (a *authorization) readHeader(h *headers, line string) *Error {
 	if err := checkAlgorithm(scheme); err != nil {
 		return err
 	}
-	var credential, signature string
 	for more := true; more; {
 		var part string
 		part, rest, more = strings.Cut(rest, ",")
@@ -82,36 +93,36 @@ func (a *authorization) readHeader(h *headers, line string) *Error {
 		var to *string
 		switch name {
 		case "Credential":
-			to = &credential
+			to = &a.credential
 		case "SignedHeaders":
 			to = &a.signedHeaders
 		case "Signature":
-			to = &signature
+			to = &a.digits
 		}
 		if !ok || to == nil || *to != "" || value == "" {
 			return refuse(Malformed, "Authorization header requires 'Credential', 'SignedHeaders' and 'Signature', each once and with a value.")
 		}
 		*to = value
 	}
-	for _, p := range [...]struct{ name, value string }{{"Credential", credential}, {"SignedHeaders", a.signedHeaders}, {"Signature", signature}} {
+	for _, p := range [...]struct{ name, value string }{{"Credential", a.credential}, {"SignedHeaders", a.signedHeaders}, {"Signature", a.digits}} {
 		if p.value == "" {
 			return refuse(Malformed, "Authorization header requires '%s' parameter.", p.name)
 		}
 	}
-	a.token = h.get(amzToken)
-	a.date = h.get(amzDate)
+	a.token = a.headers.get(amzToken)
+	a.date = a.headers.get(amzDate)
 	if a.date == "" {
 		// Source: identity-protocol §4.1. Date must then be signed, too.
-		a.date = h.get(plainDate)
+		a.date = a.headers.get(plainDate)
 	}
 	if a.date == "" {
 		return refuse(Malformed, "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
 	}
-	return a.parse(credential, signature)
+	return nil
 }
 
 // readQuery reads the query form.
-func (a *authorization) readQuery(h *headers, q *query) *Error {
+func (a *authorization) readQuery(q *query) *Error {
 	var values [len(queryInputs)]string
 	for i, name := range queryInputs {
 		value, ok := q.get(name)
@@ -120,13 +131,13 @@ func (a *authorization) readQuery(h *headers, q *query) *Error {
 		}
 		values[i] = value
 	}
-	if h.lines[amzDate] != nil || h.lines[amzToken] != nil {
+	if a.headers.lines[amzDate] != nil || a.headers.lines[amzToken] != nil {
 		return refuse(BothForms, "A presigned request has no X-Amz-Date and no X-Amz-Security-Token header.")
 	}
 	if err := checkAlgorithm(values[0]); err != nil {
 		return err
 	}
-	a.date, a.signedHeaders, a.token = values[2], values[4], values[5]
+	a.credential, a.date, a.signedHeaders, a.token, a.digits = values[1], values[2], values[4], values[5], values[6]
 	expires, err := strconv.ParseUint(values[3], 10, 32)
 	life := time.Duration(expires) * time.Second
 	if err != nil || expires == 0 || life > maxPresigned || values[3] != strconv.FormatUint(expires, 10) {
@@ -134,7 +145,7 @@ func (a *authorization) readQuery(h *headers, q *query) *Error {
 	}
 	a.expires = life
 	a.bodyHash, _ = q.get(queryBodyHash)
-	return a.parse(values[1], values[6])
+	return nil
 }
 
 func checkAlgorithm(name string) *Error {
@@ -147,12 +158,15 @@ func checkAlgorithm(name string) *Error {
 	return refuse(Malformed, "The signing algorithm must be AWS4-HMAC-SHA256.")
 }
 
-// parse reads what both forms have.
-func (a *authorization) parse(credential, signature string) *Error {
-	if !a.parseCredential(credential) {
+// parse reads what both forms have; what the cache knows was read before.
+func (a *authorization) parse(c *cache) *Error {
+	a.known, a.list = c.find(a.credential, a.signedHeaders)
+	if a.known.key != nil {
+		a.client = a.known.key.client
+	} else if !a.client.parse(a.credential) {
 		return refuse(Malformed, "Credential must have the form ACCESS-KEY-ID/YYYYMMDD/REGION/SERVICE/aws4_request.")
 	}
-	if !parseHash(&a.signature, signature) {
+	if !parseHash(&a.signature, a.digits) {
 		return refuse(Malformed, "Signature must be 64 lower-case hexadecimal digits.")
 	}
 	var ok bool
@@ -165,25 +179,29 @@ func (a *authorization) parse(credential, signature string) *Error {
 	return nil
 }
 
-func (a *authorization) parseCredential(s string) bool {
-	a.accessKeyID, a.scope, _ = strings.Cut(s, "/")
-	var rest string
-	var region, service, terminator bool
-	a.day, rest, region = strings.Cut(a.scope, "/")
-	a.region, rest, service = strings.Cut(rest, "/")
-	a.service, a.terminator, terminator = strings.Cut(rest, "/")
-	if !region || !service || !terminator {
+// parse reads a credential, and reports whether it is well-formed.
+func (c *client) parse(credential string) bool {
+	if !c.split(credential) || c.accessKeyID == "" || len(c.accessKeyID) > maxAccessKeyID {
 		return false
 	}
-	if a.accessKeyID == "" || len(a.accessKeyID) > maxAccessKeyID {
-		return false
-	}
-	for i := range len(a.accessKeyID) {
-		if c := a.accessKeyID[i]; !letterOrDigit(c) && c != '_' {
+	for i := range len(c.accessKeyID) {
+		if b := c.accessKeyID[i]; !letterOrDigit(b) && b != '_' {
 			return false
 		}
 	}
-	return len(a.day) == 8 && allDigits(a.day) && scopeName(a.region) && scopeName(a.service) && len(a.terminator) <= 64
+	return len(c.day) == 8 && allDigits(c.day) && scopeName(c.region) && scopeName(c.service) && len(c.terminator) <= 64
+}
+
+// split finds the parts of a credential, and reports whether all are there.
+func (c *client) split(credential string) bool {
+	c.credential = credential
+	c.accessKeyID, c.scope, _ = strings.Cut(credential, "/")
+	var rest string
+	var region, service, terminator bool
+	c.day, rest, region = strings.Cut(c.scope, "/")
+	c.region, rest, service = strings.Cut(rest, "/")
+	c.service, c.terminator, terminator = strings.Cut(rest, "/")
+	return region && service && terminator
 }
 
 // scopeName reports whether s may be a region or a service.
@@ -259,7 +277,7 @@ func parseTime(s string) (time.Time, bool) {
 	year, month, day, hour, minute, second := two(0)*100+two(2), two(4), two(6), two(9), two(11), two(13)
 	t := time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC)
 	// time.Date carries what is too much; then the parts are others.
-	if year == 0 || t.Month() != time.Month(month) || t.Day() != day || hour > 23 || minute > 59 || second > 59 {
+	if _, m, d := t.Date(); year == 0 || m != time.Month(month) || d != day || hour > 23 || minute > 59 || second > 59 {
 		return time.Time{}, false
 	}
 	return t, true

@@ -27,6 +27,7 @@ func (v *Verifier) checkPath(path string) *Error {
 		if containsFold(path, "%2f") {
 			return refuse(Malformed, "The path has an encoded '/'.")
 		}
+	case path == "/":
 	case v.o.REST:
 		for segment := range strings.SplitSeq(path[1:], "/") {
 			if dotSegment(segment) {
@@ -36,7 +37,7 @@ func (v *Verifier) checkPath(path string) *Error {
 		if strings.Contains(path, "//") {
 			return refuse(Malformed, "The path has an empty segment.")
 		}
-	case path != "/":
+	default:
 		return refuse(Malformed, "The path must be '/'.")
 	}
 	return nil
@@ -55,25 +56,26 @@ func containsFold(s, lower string) bool {
 	return strings.Contains(s, "%") && strings.Contains(strings.ToLower(s), lower)
 }
 
-// appendHeaderName appends a lower-case name as http.Header spells it, such as
+// spellHeader spells a lower-case name as http.Header does, such as
 // Content-Type.
-func appendHeaderName(dst []byte, name string) (out []byte, ok bool) {
-	if name == "" || len(name) > cap(dst) {
-		return nil, false
+func spellHeader(name string) (spelt string, ok bool) {
+	if name == "" || len(name) > maxHeaderName {
+		return "", false
 	}
-	upper := true
+	var buf [maxHeaderName]byte
+	out, upper := buf[:0], true
 	for i := range len(name) {
 		c := name[i]
 		if !headerNameByte[c] {
-			return nil, false
+			return "", false
 		}
 		if upper && c >= 'a' && c <= 'z' {
 			c -= 'a' - 'A'
 		}
 		upper = c == '-'
-		dst = append(dst, c)
+		out = append(out, c)
 	}
-	return dst, true
+	return string(out), true
 }
 
 // headerNameByte holds the bytes of a token of HTTP but the upper-case letters.
@@ -102,21 +104,25 @@ func (s *scratch) canonical(r *http.Request, a *authorization, path string, o *O
 	b = s.query.appendCanonical(b)
 	b = append(b, '\n')
 	block := len(b)
-	for i := range s.headers.signed {
-		h := &s.headers.signed[i]
-		b = append(b, h.name...)
+	for i := range a.list.names {
+		n := &a.list.names[i]
+		lines, err := a.headers.find(r, n)
+		if err != nil {
+			return err
+		}
+		b = append(b, n.lower...)
 		b = append(b, ':')
 		switch {
-		case h.lines != nil:
-			b = appendLines(b, h.lines)
-		case h.name == nameHost:
+		case lines != nil:
+			b = appendLines(b, lines)
+		case n.lower == nameHost:
 			b = append(b, o.host(r)...)
 		default:
 			b = strconv.AppendInt(b, r.ContentLength, 10)
 		}
 		b = append(b, '\n')
 	}
-	if !oneLineEach(b[block:], len(s.headers.signed)) {
+	if !oneLineEach(b[block:], len(a.list.names)) {
 		return refuse(Malformed, "The value of a signed header has a tab or a line break.")
 	}
 	b = append(b, '\n')

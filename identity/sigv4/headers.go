@@ -66,25 +66,15 @@ type headers struct {
 	lines [inputs][]string
 	// amz counts the x-amz-* headers.
 	amz int
-	// signed are those that the signature covers, in order.
-	signed []signedHeader
 }
 
-// signedHeader is a header that the signature covers.
-type signedHeader struct {
-	name  string
-	lines []string // nil for host and content-length, which are not in the map
-}
+// maxHeaderName is the most that the name of a signed header may have.
+const maxHeaderName = 128
 
 const (
 	nameHost          = "host"
 	nameContentLength = "content-length"
 )
-
-func (h *headers) reset() {
-	clear(h.signed)
-	*h = headers{signed: h.signed[:0]}
-}
 
 // read reads the inputs.
 func (h *headers) read(all http.Header) *Error {
@@ -96,7 +86,7 @@ func (h *headers) read(all http.Header) *Error {
 			h.amz++
 		}
 	}
-	for in, lines := range h.lines {
+	for in, lines := range &h.lines {
 		switch {
 		case lines == nil:
 		case len(lines) != 1:
@@ -116,40 +106,27 @@ func (h *headers) get(in input) string {
 	return h.lines[in][0]
 }
 
-// readSigned reads the list of signed headers, and checks that they are there
-// and that all which must be signed are. Source: identity-protocol §4.2.
-func (h *headers) readSigned(r *http.Request, a *authorization, s3 bool) *Error {
-	last, amz := "", 0
-	for rest, more := a.signedHeaders, true; more; {
-		var name string
-		name, rest, more = strings.Cut(rest, ";")
-		if name <= last {
-			return refuse(Malformed, "SignedHeaders must be sorted, and each name there once.")
-		}
-		last = name
-		if len(h.signed) == maxSignedHeaders {
-			return refuse(Malformed, "More than %d headers are signed.", maxSignedHeaders)
-		}
-		lines, err := h.find(r, name)
-		if err != nil {
+// checkSigned checks that the signed headers are there and that all which must be
+// signed are. Source: identity-protocol §4.2.
+func (h *headers) checkSigned(r *http.Request, a *authorization, s3 bool) *Error {
+	list := a.list
+	for i := range list.names {
+		if _, err := h.find(r, &list.names[i]); err != nil {
 			return err
 		}
-		if hasAmzPrefix(name) {
-			amz++
-		}
-		h.signed = append(h.signed, signedHeader{name, lines})
 	}
+	amz := list.amz
 	// A presigned request of S3 may say once more, unsigned, that its body is
 	// not signed.
-	if s3 && a.presigned && h.get(amzBodyHash) == unsignedPayload && !h.covers("x-amz-content-sha256") {
+	if s3 && a.presigned && h.get(amzBodyHash) == unsignedPayload && !list.covers("x-amz-content-sha256") {
 		amz++
 	}
 	switch {
-	case !h.covers(nameHost):
+	case !list.covers(nameHost):
 		return refuse(NotSigned, "'Host' must be a 'SignedHeader' in the AWS Authorization.")
-	case !s3 && h.lines[contentType] != nil && !h.covers("content-type"):
+	case !s3 && h.lines[contentType] != nil && !list.covers("content-type"):
 		return refuse(NotSigned, "'Content-Type' must be a 'SignedHeader' in the AWS Authorization.")
-	case !a.presigned && h.lines[amzDate] == nil && !h.covers("date"):
+	case !a.presigned && h.lines[amzDate] == nil && !list.covers("date"):
 		return refuse(NotSigned, "'Date' must be a 'SignedHeader' in the AWS Authorization.")
 	case amz != h.amz:
 		// Every signed one is there, so equal numbers mean that they are the
@@ -159,39 +136,79 @@ func (h *headers) readSigned(r *http.Request, a *authorization, s3 bool) *Error 
 	return nil
 }
 
-// covers reports whether a header is signed.
-func (h *headers) covers(name string) bool {
-	for i := range h.signed {
-		if h.signed[i].name == name {
-			return true
-		}
-	}
-	return false
-}
-
-// find returns the lines of a header that is signed.
-func (h *headers) find(r *http.Request, name string) ([]string, *Error) {
-	var lines []string
-	if in := inputOf(name); in != inputs {
-		if name[0] < 'a' {
-			return nil, badName()
-		}
-		lines = h.lines[in]
-	} else {
-		if name == nameHost || name == nameContentLength && r.ContentLength >= 0 {
-			return nil, nil
-		}
-		var buf [128]byte
-		spelt, ok := appendHeaderName(buf[:0], name)
-		if !ok {
-			return nil, badName()
-		}
-		lines = r.Header[string(spelt)]
+// find returns the lines of a signed header: nil for host and content-length,
+// which are not in the map.
+func (h *headers) find(r *http.Request, n *headerName) (lines []string, err *Error) {
+	switch {
+	case n.in != inputs:
+		lines = h.lines[n.in]
+	case n.lower == nameHost, n.lower == nameContentLength && r.ContentLength >= 0:
+		return nil, nil
+	default:
+		lines = r.Header[n.spelt]
 	}
 	if len(lines) == 0 {
 		return nil, refuse(Malformed, "SignedHeaders names a header that the request does not have.")
 	}
 	return lines, nil
+}
+
+// headerList is SignedHeaders, parsed. What is in the cache is never changed.
+type headerList struct {
+	text  string
+	names []headerName
+	amz   int // how many are x-amz-*
+}
+
+// headerName is the name of a signed header: as it is signed, and as
+// http.Header spells it if it is no input.
+type headerName struct {
+	lower, spelt string
+	in           input
+}
+
+// parse reads the names, which must be in order.
+func (l *headerList) parse(text string) *Error {
+	l.text, l.names, l.amz = text, l.names[:0], 0
+	last := ""
+	for name := range strings.SplitSeq(text, ";") {
+		if name <= last {
+			return refuse(Malformed, "SignedHeaders must be sorted, and each name there once.")
+		}
+		last = name
+		if len(l.names) == maxSignedHeaders {
+			return refuse(Malformed, "More than %d headers are signed.", maxSignedHeaders)
+		}
+		n := headerName{lower: name, in: inputOf(name)}
+		if n.in == inputs {
+			var ok bool
+			if n.spelt, ok = spellHeader(name); !ok {
+				return badName()
+			}
+		} else if name[0] < 'a' {
+			return badName()
+		}
+		if hasAmzPrefix(name) {
+			l.amz++
+		}
+		l.names = append(l.names, n)
+	}
+	return nil
+}
+
+func (l *headerList) reset() {
+	clear(l.names)
+	*l = headerList{names: l.names[:0]}
+}
+
+// covers reports whether a header is signed.
+func (l *headerList) covers(name string) bool {
+	for i := range l.names {
+		if l.names[i].lower == name {
+			return true
+		}
+	}
+	return false
 }
 
 func badName() *Error {

@@ -34,7 +34,7 @@ type payload struct {
 
 // readPayload reads what an S3 request says of its body.
 func (v *Verifier) readPayload(r *http.Request, s *scratch, a *authorization) (payload, *Error) {
-	text, err := bodyHash(&s.headers, a)
+	text, err := bodyHash(a)
 	if err != nil {
 		return payload{}, err
 	}
@@ -46,7 +46,7 @@ func (v *Verifier) readPayload(r *http.Request, s *scratch, a *authorization) (p
 		if a.presigned {
 			return p, refuse(NotImplemented, "A presigned request cannot have a streaming body.")
 		}
-		if err := p.readStreaming(&s.headers); err != nil {
+		if err := p.readStreaming(&a.headers); err != nil {
 			return p, err
 		}
 	case strings.HasPrefix(text, asymmetricChunksPrefix):
@@ -69,15 +69,15 @@ func (v *Verifier) readPayload(r *http.Request, s *scratch, a *authorization) (p
 
 // bodyHash returns x-amz-content-sha256. It may be a parameter of a presigned
 // request, which without one does not sign its body.
-func bodyHash(h *headers, a *authorization) (string, *Error) {
-	header := h.get(amzBodyHash)
+func bodyHash(a *authorization) (string, *Error) {
+	header := a.headers.get(amzBodyHash)
 	if !a.presigned {
 		if header == "" {
 			return "", refuse(NoBodyHash, "Missing required header for this request: x-amz-content-sha256")
 		}
 		return header, nil
 	}
-	if header == "" || !h.covers("x-amz-content-sha256") {
+	if header == "" || !a.list.covers("x-amz-content-sha256") {
 		if a.bodyHash == "" {
 			return unsignedPayload, nil
 		}

@@ -1,7 +1,6 @@
 package sigv4
 
 import (
-	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -83,8 +82,8 @@ type Verified struct {
 
 // Verifier verifies requests. It may be shared.
 type Verifier struct {
-	o    Options
-	keys *keyCache
+	o     Options
+	cache *cache
 }
 
 // New makes a Verifier.
@@ -117,7 +116,7 @@ func New(o Options) (*Verifier, error) {
 	if o.TLS == nil {
 		o.TLS = private
 	}
-	return &Verifier{o: o, keys: newKeyCache(o.CacheSize)}, nil
+	return &Verifier{o: o, cache: newCache(o.CacheSize)}, nil
 }
 
 func orDefault[T comparable](v *T, def T) {
@@ -129,8 +128,8 @@ func orDefault[T comparable](v *T, def T) {
 
 // scratch is the memory of one verification.
 type scratch struct {
-	query   query
-	headers headers
+	query query
+	list  headerList
 	// bodyHash is the last line of the canonical request.
 	bodyHash []byte
 	buf      []byte
@@ -145,7 +144,7 @@ const maxScratch = 64 << 10
 func (s *scratch) free() {
 	if cap(s.buf)+cap(s.query.encoded)+cap(s.bodyHash) <= maxScratch {
 		// No request is kept alive by what pointed to it.
-		s.headers.reset()
+		s.list.reset()
 		clear(s.query.params)
 		scratches.Put(s)
 	}
@@ -154,13 +153,20 @@ func (s *scratch) free() {
 // verification is what outlives one: the answer, and the body of the request.
 type verification struct {
 	Verified
-	body bytes.Reader
+	unread []byte
 }
 
 func (*verification) Close() error { return nil }
 
 // Read reads the verified body.
-func (v *verification) Read(p []byte) (int, error) { return v.body.Read(p) }
+func (v *verification) Read(p []byte) (int, error) {
+	if len(v.unread) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, v.unread)
+	v.unread = v.unread[n:]
+	return n, nil
+}
 
 // Verify verifies the signature of a request as net/http's server delivers it,
 // before anything has altered it. Every refusal is an *Error.
@@ -191,10 +197,13 @@ func (v *Verifier) verify(r *http.Request, s *scratch, a *authorization) (*Verif
 	if err := s.query.parse(rawQuery); err != nil {
 		return nil, err
 	}
-	if err := s.headers.read(r.Header); err != nil {
+	if err := a.headers.read(r.Header); err != nil {
 		return nil, err
 	}
-	if err := a.read(&s.headers, &s.query); err != nil {
+	if err := a.read(&s.query); err != nil {
+		return nil, err
+	}
+	if err := a.parse(v.cache); err != nil {
 		return nil, err
 	}
 	now := v.o.Now()
@@ -213,7 +222,7 @@ func (v *Verifier) verify(r *http.Request, s *scratch, a *authorization) (*Verif
 	if v.o.S3 {
 		p, err = v.readPayload(r, s, a)
 	} else {
-		err = v.hashBody(r, s, out)
+		err = v.hashBody(r, s, a, out)
 	}
 	if err != nil {
 		return nil, err
@@ -221,13 +230,18 @@ func (v *Verifier) verify(r *http.Request, s *scratch, a *authorization) (*Verif
 	if err := s.canonical(r, a, path, &v.o); err != nil {
 		return nil, err
 	}
-	key := v.keys.get(a, cred.Secret, now.Add(-v.o.Skew))
+	key := v.cache.key(a, cred.Secret, now.Add(-v.o.Skew))
 	match := s.match(a, key)
 	switch {
 	case refusal != nil:
 		return nil, refusal
 	case !match:
 		return nil, refuse(Mismatch, "%s", mismatch)
+	}
+	if a.list == &s.list {
+		v.cache.putList(a.list)
+	}
+	switch {
 	case v.o.S3:
 		if err := v.openBody(r, a, p, key); err != nil {
 			return nil, err
@@ -251,7 +265,13 @@ func (v *Verifier) check(r *http.Request, s *scratch, a *authorization, path str
 	if err := v.checkHost(r); err != nil {
 		return err
 	}
-	if err := s.headers.readSigned(r, a, v.o.S3); err != nil {
+	if a.list == nil {
+		a.list = &s.list
+		if err := a.list.parse(a.signedHeaders); err != nil {
+			return err
+		}
+	}
+	if err := a.headers.checkSigned(r, a, v.o.S3); err != nil {
 		return err
 	}
 	return v.checkTime(a, now)
@@ -259,18 +279,17 @@ func (v *Verifier) check(r *http.Request, s *scratch, a *authorization, path str
 
 // hashBody reads and hashes the body of a service other than S3. What the
 // client says of the hash is not believed, but must be right.
-func (v *Verifier) hashBody(r *http.Request, s *scratch, out *verification) *Error {
+func (v *Verifier) hashBody(r *http.Request, s *scratch, a *authorization, out *verification) *Error {
 	body, err := readBody(r, v.o.MaxBody)
 	if err != nil {
 		return err
 	}
 	sum := sha256.Sum256(body)
 	s.bodyHash = hex.AppendEncode(s.bodyHash[:0], sum[:])
-	if claimed := s.headers.get(amzBodyHash); claimed != "" && claimed != string(s.bodyHash) {
+	if claimed := a.headers.get(amzBodyHash); claimed != "" && claimed != string(s.bodyHash) {
 		return refuse(BodyHash, "The provided 'x-amz-content-sha256' header does not match what was computed.")
 	}
-	out.Body = body
-	out.body.Reset(body)
+	out.Body, out.unread = body, body
 	return nil
 }
 

@@ -271,6 +271,66 @@ func TestSigningKeysAreKeptApart(t *testing.T) {
 	}
 }
 
+// TestWarmVerifierAnswersAsFresh refuses the neighbours of a request that was just
+// verified in the words of a verifier that has seen nothing.
+func TestWarmVerifierAnswersAsFresh(t *testing.T) {
+	knows := true
+	with := func(o *sigv4.Options) {
+		o.Lookup = func(ctx context.Context, id, tok string) (sigv4.Credential, error) {
+			if !knows {
+				return sigv4.Credential{}, sigv4.ErrUnknownKey
+			}
+			return lookup(ctx, id, tok)
+		}
+	}
+	warm := newVerifier(t, with)
+	stranger := call()
+	stranger.accessKey = "AKIDOTHER"
+	requireRefused(t, sigv4.UnknownKey, warm, stranger.headerForm())
+	scope := call().scope()
+	for name, alter := range map[string]func(*http.Request){
+		"signature":       replace("Authorization", "Signature=", "Signature=0"),
+		"credential":      replace("Authorization", accessKey+"/", "/"),
+		"scope alone":     replace("Authorization", accessKey+"/"+scope, scope),
+		"region":          replace("Authorization", "us-east-1", "us-east-2"),
+		"service":         replace("Authorization", "/cognito-identity/", "/sts/"),
+		"terminator":      replace("Authorization", "aws4_request", "aws5_request"),
+		"another key":     replace("Authorization", accessKey, "AKIDOTHER"),
+		"order":           replace("Authorization", "content-type;host", "host;content-type"),
+		"upper case":      replace("Authorization", "content-type", "Content-Type"),
+		"no host":         replace("Authorization", ";host", ""),
+		"no content type": replace("Authorization", "content-type;", ""),
+		"no target":       replace("Authorization", ";x-amz-target", ""),
+		"another day":     replace("X-Amz-Date", "20261123", "20261124"),
+		"another hour":    replace("X-Amz-Date", "T10", "T11"),
+		"another second":  replace("X-Amz-Date", "00Z", "01Z"),
+		"value":           replace("X-Amz-Target", "List", "Delete"),
+		"header gone":     func(r *http.Request) { r.Header.Del("X-Amz-Target") },
+		"header added":    func(r *http.Request) { r.Header.Set("X-Amz-Acl", "public-read") },
+		"header twice":    func(r *http.Request) { r.Header.Add("X-Amz-Target", "AWSCognitoIdentityService.DeleteIdentities") },
+		"token":           func(r *http.Request) { r.Header.Set("X-Amz-Security-Token", token) },
+		"host":            func(r *http.Request) { r.Host = "other.example.com" },
+		"method":          func(r *http.Request) { r.Method = "PUT" },
+		"path":            func(r *http.Request) { r.RequestURI = "/a" },
+		"body":            func(r *http.Request) { r.Body = io.NopCloser(strings.NewReader(`{"MaxResults":11}`)) },
+		"revoked":         func(*http.Request) { knows = false },
+	} {
+		knows = true
+		requireVerified(t, warm, call().headerForm())
+		r, same := call().headerForm(), call().headerForm()
+		alter(r)
+		alter(same)
+		_, err := warm.Verify(r)
+		require.Error(t, err, name)
+		_, want := newVerifier(t, with).Verify(same)
+		require.Equal(t, want, err, name)
+	}
+}
+
+func replace(header, old, with string) func(*http.Request) {
+	return func(r *http.Request) { r.Header.Set(header, strings.Replace(r.Header.Get(header), old, with, 1)) }
+}
+
 func TestVerifierIsShared(t *testing.T) {
 	v := newVerifier(t, func(o *sigv4.Options) { o.CacheSize = 2 })
 	var wg sync.WaitGroup
