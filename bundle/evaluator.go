@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/rowan-authz/rowan/engine"
 	"github.com/rowan-authz/rowan/policy"
@@ -71,7 +70,7 @@ func (b *Bundle) Owner(resource string) (account string, known bool, err error) 
 	if resource == "*" {
 		return b.Account, true, nil
 	}
-	if parts := strings.SplitN(resource, ":", 6); len(parts) == 6 && parts[4] != "" {
+	if parts, ok := splitARN(resource); ok && parts[4] != "" {
 		return parts[4], true, nil
 	}
 	by := ""

@@ -254,8 +254,8 @@ var socialProviders = []string{"accounts.google.com", "appleid.apple.com", "grap
 func providerKind(name string) identity.ProviderKind {
 	host, rest, path := strings.Cut(name, "/")
 	if strings.HasPrefix(name, "arn:") {
-		parts := strings.SplitN(name, ":", 6)
-		if len(parts) == 6 && parts[2] == "iam" && accountID(parts[4]) && strings.HasPrefix(parts[5], "saml-provider/") {
+		parts, ok := splitARN(name)
+		if ok && parts[2] == "iam" && accountID(parts[4]) && strings.HasPrefix(parts[5], "saml-provider/") {
 			return identity.SAML2Provider
 		}
 		return ""

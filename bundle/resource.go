@@ -54,9 +54,9 @@ func (r *Resource) compile(v *conditions.Vocabulary, n node) {
 	if !n.isText() || r.ARN == "" {
 		return
 	}
-	parts := strings.SplitN(r.ARN, ":", 6)
+	parts, ok := splitARN(r.ARN)
 	switch {
-	case len(parts) != 6 || parts[0] != "arn":
+	case !ok || parts[0] != "arn":
 		n.fault("want an ARN of six parts, with * and ? where needed, have %s", n.kind())
 		return
 	case strings.Contains(r.ARN, "${"):
@@ -81,7 +81,7 @@ func (l *loader) ownedBy(r *Resource, arn, account node) {
 		return
 	}
 	own := ""
-	if parts := strings.SplitN(r.ARN, ":", 6); len(parts) == 6 {
+	if parts, ok := splitARN(r.ARN); ok {
 		own = parts[4]
 	}
 	switch {
@@ -101,8 +101,8 @@ func (l *loader) ownedBy(r *Resource, arn, account node) {
 // its own, and for what has no policy of its own that of its table or bucket.
 // Source: iam-semantics §6.1, §7.1.
 func holders(arn string) []string {
-	parts := strings.SplitN(arn, ":", 6)
-	if len(parts) != 6 {
+	parts, ok := splitARN(arn)
+	if !ok {
 		return []string{arn}
 	}
 	switch {

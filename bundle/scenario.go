@@ -281,7 +281,7 @@ func (s *Scenario) knownResourceAccount(p *engine.Principal) string {
 	if s.resource == "*" {
 		return p.Account()
 	}
-	if parts := strings.SplitN(s.resource, ":", 6); len(parts) == 6 {
+	if parts, ok := splitARN(s.resource); ok {
 		return parts[4]
 	}
 	return ""
@@ -397,8 +397,8 @@ func assign(e *engine.Evaluator, kind policy.Kind, set *engine.Set) {
 // isRole reports whether a resource is a role, whose policy is its trust
 // policy.
 func isRole(arn string) bool {
-	parts := strings.SplitN(arn, ":", 6)
-	return len(parts) == 6 && parts[2] == "iam" && strings.HasPrefix(parts[5], "role/")
+	parts, ok := splitARN(arn)
+	return ok && parts[2] == "iam" && strings.HasPrefix(parts[5], "role/")
 }
 
 // filledContext derives what the scenario does not say. Source: iam-semantics

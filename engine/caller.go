@@ -65,11 +65,14 @@ var sessionKeys = map[string]bool{
 // providers. A request that brings one of these as its own is to be refused,
 // also when the session has no such key. Source: iam-semantics §5.2 to §5.4.
 func SessionKey(name string) bool {
-	folded := strings.ToLower(name)
-	if strings.HasPrefix(folded, "aws:") {
-		return strings.HasPrefix(folded, "aws:principal") || sessionKeys[folded]
+	if hasFoldedPrefix(name, "aws:") {
+		return hasFoldedPrefix(name, "aws:principal") || sessionKeys[strings.ToLower(name)]
 	}
-	return ProviderKey(folded)
+	return ProviderKey(name)
+}
+
+func hasFoldedPrefix(s, prefix string) bool {
+	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
 }
 
 // ProviderKey reports whether a context key, in any case, is a claim of an
@@ -78,19 +81,14 @@ func SessionKey(name string) bool {
 // of a service; of such an issuer only the claims are known that stay in a
 // session. Source: iam-semantics §5.4.
 func ProviderKey(name string) bool {
-	folded := strings.ToLower(name)
-	prefix, rest, ok := strings.Cut(folded, ":")
+	prefix, rest, ok := strings.Cut(name, ":")
 	if !ok {
 		return false
 	}
-	if prefix == "saml" || strings.ContainsAny(prefix, "./[") || portAndClaim(rest) {
+	if strings.EqualFold(prefix, "saml") || strings.ContainsAny(prefix, "./[") || portAndClaim(rest) {
 		return true
 	}
-	switch rest {
-	case "sub", "aud", "amr":
-		return true
-	}
-	return false
+	return strings.EqualFold(rest, "sub") || strings.EqualFold(rest, "aud") || strings.EqualFold(rest, "amr")
 }
 
 // portAndClaim reports whether s goes on after a host's colon: a port, perhaps
