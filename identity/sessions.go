@@ -129,7 +129,7 @@ func (s *Sessions) Open(ctx context.Context, accessKeyID, token string) (*Sessio
 	if len(token) > MaxSessionToken || !uniqueID("ASIA", accessKeyID) {
 		return nil, ErrSessionToken
 	}
-	name := nameOpened(accessKeyID, token)
+	name := s.cache.name(accessKeyID, token)
 	if session := s.cache.get(name); session != nil {
 		err := s.check(session)
 		if err == nil {
