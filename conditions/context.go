@@ -77,6 +77,24 @@ func (c *Context) Reset(base *Context) {
 	}
 }
 
+// Len returns how many keys were set, those of the base not counted.
+func (c *Context) Len() int { return len(c.entries) }
+
+// Truncate forgets every key that was set for the first time after Len returned
+// n, so that what many requests share need not be set for each. Keys that stood
+// before keep the values that they have now, and families that are indeterminate
+// stay so. Memory is given back by Reset alone.
+func (c *Context) Truncate(n int) {
+	for i := n; i < len(c.entries); i++ {
+		if id := c.entries[i].id; id >= 0 {
+			c.slots[id] = 0
+		} else {
+			c.dynamic--
+		}
+	}
+	c.entries = c.entries[:min(n, len(c.entries))]
+}
+
 // Set stores values under key, replacing what was there; with no values the
 // key is present without a value, which is not the same as absent. It parses
 // once, by the key's kind. Names compare case-insensitively, except that tag

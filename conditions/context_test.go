@@ -344,3 +344,36 @@ func TestIndeterminateFamily(t *testing.T) {
 	require.Equal(t, conditions.True, x.Test(c, "", ""), "Reset forgets")
 	require.ErrorIs(t, c.SetIndeterminate("aws:NoSuch/"), conditions.ErrUnknownKey)
 }
+
+// TestContextTruncate holds that a context which was cut back is one in which
+// the keys behind were never set.
+func TestContextTruncate(t *testing.T) {
+	v := conditions.AWS()
+	base := v.NewContext()
+	require.NoError(t, base.Set("aws:username", "alice"))
+	c := v.NewContext()
+	c.Reset(base)
+	require.NoError(t, c.Set("aws:CurrentTime", "2026-11-28T00:00:00Z"))
+	require.NoError(t, c.Set("aws:ResourceTag/a", "1"))
+	before, n := all(c), c.Len()
+	for range 3 {
+		require.NoError(t, c.Set("dynamodb:LeadingKeys", "x", "y"))
+		require.NoError(t, c.Set("aws:ResourceTag/b", "2"))
+		require.NoError(t, c.Set("my:own", "3"))
+		require.ErrorIs(t, c.Set("aws:SecureTransport", "perhaps"), conditions.ErrValue)
+		c.Truncate(n)
+		require.Equal(t, before, all(c))
+		for _, gone := range []string{"dynamodb:LeadingKeys", "aws:ResourceTag/b", "my:own", "aws:SecureTransport"} {
+			_, state := c.Value(gone)
+			require.Equal(t, conditions.Absent, state, gone)
+		}
+	}
+	require.NoError(t, c.Set("aws:CurrentTime", "2027-01-01T00:00:00Z"))
+	c.Truncate(n)
+	values, _ := c.Value("aws:CurrentTime")
+	require.Equal(t, []string{"2027-01-01T00:00:00Z"}, values)
+	c.Truncate(100)
+	require.Equal(t, n, c.Len())
+	c.Truncate(0)
+	require.Len(t, all(c), 1, "the base stays")
+}

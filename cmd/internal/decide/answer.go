@@ -7,7 +7,6 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	rowanv1 "github.com/rowan-authz/rowan/api/rowan/v1"
 	"github.com/rowan-authz/rowan/bundle"
@@ -49,23 +48,43 @@ func (d *Decider) Decide(ctx context.Context, in *rowanv1.DecideRequest) (*rowan
 	if err != nil {
 		return nil, err
 	}
-	a, err := s.decide(ctx, in, in.GetSubject())
+	a, err := s.ask(ctx, questionOf(in, in.GetSubject()))
 	if err != nil {
 		return nil, err
 	}
-	return &rowanv1.DecideResponse{Answer: a, Bundle: s.force.name}, nil
+	defer s.force.free(a)
+	var out struct { // in one piece of memory
+		response rowanv1.DecideResponse
+		answer   rowanv1.Answer
+	}
+	out.answer.DecisionId = d.id()
+	if err := s.answer(ctx, a, "decide", in.GetDetails(), &out.answer); err != nil {
+		return nil, err
+	}
+	out.response.Answer, out.response.Bundle = &out.answer, s.force.name
+	return &out.response, nil
+}
+
+func questionOf(in *rowanv1.DecideRequest, of *rowanv1.Subject) *asking {
+	return &asking{
+		subject: of, action: in.GetAction(), resource: in.GetResource(), resourceAccount: in.GetResourceAccount(), context: in.GetContext(),
+	}
 }
 
 // DecideBatch answers many questions with one bundle.
 func (d *Decider) DecideBatch(ctx context.Context, in *rowanv1.DecideBatchRequest) (*rowanv1.DecideBatchResponse, error) {
-	if len(in.GetRequests()) > maxBatch {
+	n := len(in.GetRequests())
+	if n > maxBatch {
 		return nil, status.Errorf(codes.InvalidArgument, "the batch has more than %d questions", maxBatch)
 	}
 	s, err := d.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := &rowanv1.DecideBatchResponse{Results: make([]*rowanv1.Result, len(in.GetRequests())), Bundle: s.force.name}
+	b := &batch{session: s, results: make([]batchResult, n)}
+	defer b.free()
+	out := &rowanv1.DecideBatchResponse{Results: make([]*rowanv1.Result, n), Bundle: s.force.name}
+	ids := d.ids(n)
 	for i, q := range in.GetRequests() {
 		if err := ctx.Err(); err != nil {
 			return nil, status.FromContextError(err).Err()
@@ -74,9 +93,56 @@ func (d *Decider) DecideBatch(ctx context.Context, in *rowanv1.DecideBatchReques
 		if of == nil {
 			of = in.GetSubject()
 		}
-		out.Results[i] = result(s.decide(ctx, q, of))
+		r := &b.results[i]
+		r.answer.DecisionId = ids[i]
+		if err := b.answer(ctx, q, of, &r.answer); err != nil {
+			r.result.Result = problem(err)
+		} else {
+			r.of.Answer = &r.answer
+			r.result.Result = &r.of
+		}
+		out.Results[i] = &r.result
 	}
 	return out, nil
+}
+
+// batch is what the questions of a batch share.
+type batch struct {
+	*session
+	results []batchResult
+	last    *asked // of the question before, nil if there was none
+}
+
+// batchResult is a result in one piece of memory.
+type batchResult struct {
+	result rowanv1.Result
+	of     rowanv1.Result_Answer
+	answer rowanv1.Answer
+}
+
+// answer answers the next question.
+func (b *batch) answer(ctx context.Context, in *rowanv1.DecideRequest, of *rowanv1.Subject, out *rowanv1.Answer) error {
+	q := questionOf(in, of)
+	if b.last != nil && of != nil && b.last.alike(q) {
+		if err := b.again(b.last, q); err != nil {
+			return err
+		}
+	} else {
+		b.free()
+		a, err := b.ask(ctx, q)
+		if err != nil {
+			return err
+		}
+		b.last = a
+	}
+	return b.session.answer(ctx, b.last, "decide", in.GetDetails(), out)
+}
+
+func (b *batch) free() {
+	if b.last != nil {
+		b.force.free(b.last)
+		b.last = nil
+	}
 }
 
 // Next answers the next question of a stream, with the bundle that is then in
@@ -86,41 +152,36 @@ func (d *Decider) Next(ctx context.Context, in *rowanv1.DecideRequest) (*rowanv1
 	if err != nil {
 		return nil, err
 	}
-	return &rowanv1.DecideStreamResponse{Result: result(s.decide(ctx, in, in.GetSubject())), Bundle: s.force.name}, nil
+	out := &rowanv1.DecideStreamResponse{Result: &rowanv1.Result{}, Bundle: s.force.name}
+	answer := &rowanv1.Answer{DecisionId: d.id()}
+	a, err := s.ask(ctx, questionOf(in, in.GetSubject()))
+	if err == nil {
+		defer s.force.free(a)
+		err = s.answer(ctx, a, "decide", in.GetDetails(), answer)
+	}
+	if err != nil {
+		out.Result.Result = problem(err)
+	} else {
+		out.Result.Result = &rowanv1.Result_Answer{Answer: answer}
+	}
+	return out, nil
 }
 
-// result is an answer, or why there is none.
-func result(a *rowanv1.Answer, err error) *rowanv1.Result {
-	if err == nil {
-		return &rowanv1.Result{Result: &rowanv1.Result_Answer{Answer: a}}
-	}
+// problem says why there is no answer.
+func problem(err error) *rowanv1.Result_Problem {
 	p := &rowanv1.Problem{Code: int32(codes.Internal), Message: "the question could not be answered"}
 	if s, ok := status.FromError(err); ok {
 		p.Code, p.Message = int32(s.Code()), s.Message()
 	}
-	return &rowanv1.Result{Result: &rowanv1.Result_Problem{Problem: p}}
+	return &rowanv1.Result_Problem{Problem: p}
 }
 
-// decide answers a question of a subject.
-func (s *session) decide(ctx context.Context, in *rowanv1.DecideRequest, of *rowanv1.Subject) (*rowanv1.Answer, error) {
-	x := s.force
-	a, err := x.ask(ctx, s.by, &asking{
-		subject: of, action: in.GetAction(), resource: in.GetResource(), resourceAccount: in.GetResourceAccount(), context: in.GetContext(),
-	}, s.clock, s.now)
-	if err != nil {
-		return nil, err
-	}
-	defer x.free(a)
-	return s.answer(ctx, a, "decide", in.GetDetails())
-}
-
-// answer decides a request, and remembers it.
-func (s *session) answer(ctx context.Context, a *asked, kind string, details bool) (*rowanv1.Answer, error) {
+// answer decides a request, and remembers it. out has its name; after an error
+// it is worth nothing.
+func (s *session) answer(ctx context.Context, a *asked, kind string, details bool, out *rowanv1.Answer) error {
 	d := a.evaluator.Decide(&a.request)
 	refusal := s.guarded(ctx, a, d)
-	out := &rowanv1.Answer{
-		DecisionId: s.id(), ValidUntil: timestamppb.New(s.validUntil(s.force, &a.evaluator, a.subject, s.now)),
-	}
+	out.ValidUntil = a.until
 	switch {
 	case refusal != "":
 		out.Decision, out.DecidedBy = rowanv1.Decision_DECISION_EXPLICIT_DENY, byGuardrail
@@ -129,14 +190,25 @@ func (s *session) answer(ctx context.Context, a *asked, kind string, details boo
 		if d.Fault != engine.NoFault {
 			out.Fault = d.Fault.String()
 		}
-		if ref, ok := d.Statement(); ok {
-			out.Statements = []*rowanv1.Statement{s.statement(ref)}
-		}
+		out.Statements = s.deciding(a, d)
 	}
 	if details {
 		s.detail(out, a, refusal)
 	}
-	return out, s.record(ctx, a, &Record{Kind: kind, ID: out.GetDecisionId(), Decision: d, Guardrail: refusal})
+	return s.record(ctx, a, &Record{Kind: kind, ID: out.GetDecisionId(), Decision: d, Guardrail: refusal})
+}
+
+// deciding names the statement that decided. Where the one before did, its name
+// is used again.
+func (s *session) deciding(a *asked, d engine.Decision) []*rowanv1.Statement {
+	ref, ok := d.Statement()
+	switch {
+	case !ok:
+		return nil
+	case a.statements == nil || a.deciding != ref:
+		a.deciding, a.statements = ref, []*rowanv1.Statement{s.statement(ref)}
+	}
+	return a.statements
 }
 
 // byGuardrail is the DecidedBy of an answer that a guardrail denied.
@@ -209,16 +281,13 @@ func (d *Decider) Explain(ctx context.Context, in *rowanv1.ExplainRequest) (*row
 	if !s.by.Has(bundle.ExplainRight) {
 		return nil, lacks(bundle.ExplainRight)
 	}
-	q := in.GetRequest()
-	a, err := s.force.ask(ctx, s.by, &asking{
-		subject: q.GetSubject(), action: q.GetAction(), resource: q.GetResource(), resourceAccount: q.GetResourceAccount(), context: q.GetContext(),
-	}, s.clock, s.now)
+	a, err := s.ask(ctx, questionOf(in.GetRequest(), in.GetRequest().GetSubject()))
 	if err != nil {
 		return nil, err
 	}
 	defer s.force.free(a)
-	answer, err := s.answer(ctx, a, "explain", true)
-	if err != nil {
+	answer := &rowanv1.Answer{DecisionId: s.id()}
+	if err := s.answer(ctx, a, "explain", true, answer); err != nil {
 		return nil, err
 	}
 	x := a.evaluator.Explain(&a.request)

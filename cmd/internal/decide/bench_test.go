@@ -45,4 +45,3 @@ func BenchmarkDecideRows(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)*float64(in.GetRows())/b.Elapsed().Seconds(), "rows/s")
 }
-

@@ -385,7 +385,7 @@ func TestBatchEqualsDecide(t *testing.T) {
 				Subject:  rapid.SampledFrom(subjects).Draw(r, "subject"),
 				Action:   rapid.SampledFrom([]string{"dynamodb:GetItem", "dynamodb:Scan", "dynamodb:PutItem", "nonsense"}).Draw(r, "action"),
 				Resource: rapid.SampledFrom([]string{decidetest.Table, "*", "arn:aws:s3:::b/k", "nonsense"}).Draw(r, "resource"),
-				Context: []*rowanv1.ContextKey{key(rapid.SampledFrom([]string{"dynamodb:LeadingKeys", "dynamodb:Select", "aws:userid"}).Draw(r, "key"),
+				Context: []*rowanv1.ContextKey{key(rapid.SampledFrom([]string{"dynamodb:LeadingKeys", "dynamodb:Select", "aws:userid", "aws:CurrentTime"}).Draw(r, "key"),
 					rapid.SampledFrom(rows).Draw(r, "row"))},
 				Details: rapid.Bool().Draw(r, "details"),
 			})

@@ -127,20 +127,29 @@ func (d *Decider) Ready() error {
 	return x.Sessions.Ready()
 }
 
-// id names an answer: half of it tells processes apart, half counts.
-func (d *Decider) id() string {
-	var b [16]byte
-	copy(b[:], d.prefix[:])
-	binary.BigEndian.PutUint64(b[8:], d.count.Add(1))
-	var text [32]byte
-	hex.Encode(text[:], b[:])
-	return string(text[:])
+// ids names answers: half of a name tells processes apart, half counts.
+func (d *Decider) ids(n int) []string {
+	last := d.count.Add(uint64(n))
+	text := make([]byte, 0, 32*n)
+	for i := range n {
+		var b [16]byte
+		copy(b[:], d.prefix[:])
+		binary.BigEndian.PutUint64(b[8:], last-uint64(n-1-i))
+		text = hex.AppendEncode(text, b[:])
+	}
+	all, out := string(text), make([]string, n)
+	for i := range out {
+		out[i] = all[32*i : 32*(i+1)]
+	}
+	return out
 }
+
+func (d *Decider) id() string { return d.ids(1)[0] }
 
 // second is the time of day as policies read it.
 type second struct {
-	unix          int64
-	current, text []string
+	unix           int64
+	current, epoch []string
 }
 
 // second returns the values of the keys of time, which are made once a second.
@@ -149,27 +158,23 @@ func (d *Decider) second(now time.Time) *second {
 	if s == nil || s.unix != now.Unix() {
 		s = &second{
 			unix: now.Unix(), current: []string{now.UTC().Format(time.RFC3339)},
-			text: []string{strconv.FormatInt(now.Unix(), 10)},
+			epoch: []string{strconv.FormatInt(now.Unix(), 10)},
 		}
 		d.clock.Store(s)
 	}
 	return s
 }
 
-// validUntil is until when an answer to a subject may be kept.
-func (d *Decider) validUntil(x *inForce, e *engine.Evaluator, s *subject, now time.Time) time.Time {
-	if d.options.Guardrail != nil || !s.steady {
-		return now // who knows
+// validUntil is until when an answer to a question may be kept.
+func (s *session) validUntil(a *asked) time.Time {
+	if s.options.Guardrail != nil || !a.subject.steady {
+		return s.now // who knows
 	}
-	end := now.Add(d.options.Keep)
-	if !s.expires.IsZero() && s.expires.Before(end) {
-		end = s.expires
-	}
-	if !x.Expires.IsZero() && x.Expires.Before(end) {
-		end = x.Expires
-	}
-	if flip := e.ValidUntil(now); !flip.IsZero() && flip.Before(end) {
-		end = flip
+	end := s.now.Add(s.options.Keep)
+	for _, at := range [...]time.Time{a.subject.expires, s.force.Expires, a.evaluator.ValidUntil(s.now)} {
+		if !at.IsZero() && at.Before(end) {
+			end = at
+		}
 	}
 	return end
 }

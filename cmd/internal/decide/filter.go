@@ -7,7 +7,6 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/rowan-authz/rowan/access/sqlrow"
 	rowanv1 "github.com/rowan-authz/rowan/api/rowan/v1"
@@ -34,9 +33,9 @@ func (d *Decider) Filter(ctx context.Context, in *rowanv1.FilterRequest) (*rowan
 	if len(unknown) == 0 || len(unknown) > maxColumns {
 		return nil, status.Errorf(codes.InvalidArgument, "want 1 to %d unknown keys, or a table", maxColumns)
 	}
-	a, err := s.force.ask(ctx, s.by, &asking{
+	a, err := s.ask(ctx, &asking{
 		subject: in.GetSubject(), action: in.GetAction(), resource: in.GetResource(), resourceAccount: in.GetResourceAccount(), context: in.GetContext(),
-	}, s.clock, s.now)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +50,7 @@ func (d *Decider) Filter(ctx context.Context, in *rowanv1.FilterRequest) (*rowan
 	}
 	out := &rowanv1.FilterResponse{
 		Scope: scope(f.Scope()), Expression: expression(f.Root()), Text: f.String(), DecisionId: s.id(), Bundle: s.force.name,
-		ValidUntil: timestamppb.New(s.validUntil(s.force, &a.evaluator, a.subject, s.now)),
+		ValidUntil: a.until,
 	}
 	if out.Sql, err = sqlOf(&f, table, in.GetDialect()); err != nil {
 		return nil, err

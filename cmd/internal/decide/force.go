@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	rowanv1 "github.com/rowan-authz/rowan/api/rowan/v1"
 	"github.com/rowan-authz/rowan/cmd/internal/server"
 	"github.com/rowan-authz/rowan/conditions"
@@ -31,13 +33,22 @@ func newInForce(d *server.Deployment) *inForce {
 	return x
 }
 
-// asked is the memory of one question.
+// asked is the memory of a question.
 type asked struct {
 	request   engine.Request
 	context   *conditions.Context
 	evaluator engine.Evaluator
-	caller    *engine.Caller
 	subject   *subject
+
+	// of, resource and account are what the parts below and above were made of,
+	// shared how many keys of the context all questions about these share. A
+	// batch asks again with them.
+	of                *rowanv1.Subject
+	resource, account string
+	shared            int
+	until             *timestamppb.Timestamp
+	deciding          engine.StatementRef
+	statements        []*rowanv1.Statement
 }
 
 // free gives the memory back. Nothing of it may be in use.

@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	rowanv1 "github.com/rowan-authz/rowan/api/rowan/v1"
-	"github.com/rowan-authz/rowan/bundle"
 	"github.com/rowan-authz/rowan/conditions"
 	"github.com/rowan-authz/rowan/engine"
 )
@@ -31,29 +30,53 @@ type asking struct {
 
 // ask makes a request of a question. What it returns is to be freed once nobody
 // needs it.
-func (x *inForce) ask(ctx context.Context, by *bundle.Service, q *asking, clock *second, now time.Time) (*asked, error) {
-	if len(q.action) > maxName || len(q.resource) > maxName {
-		return nil, status.Errorf(codes.InvalidArgument, "the action or the resource has more than %d bytes", maxName)
+func (s *session) ask(ctx context.Context, q *asking) (*asked, error) {
+	if err := q.check(); err != nil {
+		return nil, err
 	}
-	s, err := x.subject(ctx, by, q.subject, now)
+	of, err := s.subject(ctx, q.subject)
 	if err != nil {
 		return nil, err
 	}
-	a, ok := x.requests.Get().(*asked)
+	a, ok := s.force.requests.Get().(*asked)
 	if !ok {
 		return nil, status.Error(codes.Internal, "no memory for a question")
 	}
-	a.subject, a.caller = s, s.caller
-	if err := x.fill(a, q, clock); err != nil {
-		x.free(a)
+	a.subject, a.of = of, q.subject
+	if err := s.fill(a, q); err != nil {
+		s.force.free(a)
 		return nil, err
 	}
 	return a, nil
 }
 
+// again makes a the request of another question with the same subject and
+// resource.
+func (s *session) again(a *asked, q *asking) error {
+	if err := q.check(); err != nil {
+		return err
+	}
+	a.context.Truncate(a.shared)
+	a.request.Action = q.action
+	return a.setKeys(q)
+}
+
+// alike reports whether a question is one for again.
+func (a *asked) alike(q *asking) bool {
+	return a.of == q.subject && a.resource == q.resource && a.account == q.resourceAccount
+}
+
+func (q *asking) check() error {
+	if len(q.action) > maxName || len(q.resource) > maxName {
+		return status.Errorf(codes.InvalidArgument, "the action or the resource has more than %d bytes", maxName)
+	}
+	return nil
+}
+
 // fill makes the request, its context, and the policies that apply to it.
-func (x *inForce) fill(a *asked, q *asking, clock *second) error {
-	if a.caller == nil || a.caller.Evaluator == nil || a.caller.Session == nil {
+func (s *session) fill(a *asked, q *asking) error {
+	x, caller := s.force, a.subject.caller
+	if caller == nil || caller.Evaluator == nil || caller.Session == nil {
 		return status.Error(codes.Internal, "a caller without policies or session")
 	}
 	owner, err := x.owner(q)
@@ -64,16 +87,36 @@ func (x *inForce) fill(a *asked, q *asking, clock *second) error {
 	if err != nil {
 		return status.Errorf(codes.InvalidArgument, "%v", err)
 	}
-	a.evaluator = *a.caller.Evaluator
+	a.resource, a.account = q.resource, q.resourceAccount
+	a.evaluator = *caller.Evaluator
 	a.evaluator.Resource = set
 	if owner != x.Account.ID {
 		a.evaluator.ResourceControl = nil // those of the account do not speak for others
 	}
-	a.context.Reset(a.caller.Session)
+	a.context.Reset(caller.Session)
 	a.request = engine.Request{
-		Principal: a.caller.Principal, Action: q.action, Resource: q.resource, ResourceAccount: owner, Context: a.context,
+		Principal: caller.Principal, Action: q.action, Resource: q.resource, ResourceAccount: owner, Context: a.context,
 	}
-	return a.setKeys(q, owner, clock)
+	if err := a.shareKeys(owner, s.clock); err != nil {
+		return err
+	}
+	a.until = timestamppb.New(s.validUntil(a))
+	return a.setKeys(q)
+}
+
+// shareKeys sets the keys that all questions about a resource have.
+func (a *asked) shareKeys(owner string, clock *second) error {
+	if err := a.context.Set("aws:ResourceAccount", owner); err != nil && !errors.Is(err, conditions.ErrValue) {
+		return status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := a.context.Set("aws:CurrentTime", clock.current...); err != nil {
+		return status.Errorf(codes.Internal, "%v", err)
+	}
+	if err := a.context.Set("aws:EpochTime", clock.epoch...); err != nil {
+		return status.Errorf(codes.Internal, "%v", err)
+	}
+	a.shared = a.context.Len()
+	return nil
 }
 
 // owner returns the account of the resource.
@@ -92,9 +135,9 @@ func (x *inForce) owner(q *asking) (string, error) {
 	return q.resourceAccount, nil
 }
 
-// setKeys fills the context. What it cannot set it refuses: the keys behind it
-// would be absent, which is not the same as unknown.
-func (a *asked) setKeys(q *asking, owner string, clock *second) error {
+// setKeys sets the keys of the question. What it cannot set it refuses: the keys
+// behind it would be absent, which is not the same as unknown.
+func (a *asked) setKeys(q *asking) error {
 	if len(q.context) > maxKeys {
 		return status.Errorf(codes.InvalidArgument, "the context has more than %d keys", maxKeys)
 	}
@@ -112,20 +155,6 @@ func (a *asked) setKeys(q *asking, owner string, clock *second) error {
 			return err
 		}
 	}
-	if err := a.context.Set("aws:ResourceAccount", owner); err != nil && !errors.Is(err, conditions.ErrValue) {
-		return status.Errorf(codes.InvalidArgument, "%v", err)
-	}
-	for _, t := range [...]struct {
-		key    string
-		values []string
-	}{{"aws:CurrentTime", clock.current}, {"aws:EpochTime", clock.text}} {
-		if _, state := a.context.Value(t.key); state != conditions.Absent {
-			continue
-		}
-		if err := a.context.Set(t.key, t.values...); err != nil {
-			return status.Errorf(codes.Internal, "%v", err)
-		}
-	}
 	return nil
 }
 
@@ -139,6 +168,9 @@ func (a *asked) setKey(k *rowanv1.ContextKey) error {
 		return status.Error(codes.InvalidArgument, "the context sets aws:ResourceAccount, which resource_account says")
 	case strings.HasSuffix(name, "/"):
 		return status.Errorf(codes.InvalidArgument, "the context sets %.100q, which is a family of keys", name)
+	}
+	if strings.EqualFold(name, "aws:CurrentTime") || strings.EqualFold(name, "aws:EpochTime") {
+		a.of = nil // what is shared is no more
 	}
 	var err error
 	if partitionKey(name) && !filled(k.GetValues()) {

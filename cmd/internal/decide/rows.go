@@ -8,7 +8,6 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	rowanv1 "github.com/rowan-authz/rowan/api/rowan/v1"
 	"github.com/rowan-authz/rowan/conditions"
@@ -33,7 +32,7 @@ func (d *Decider) DecideRows(ctx context.Context, in *rowanv1.DecideRowsRequest)
 	q := &asking{
 		subject: in.GetSubject(), action: in.GetAction(), resource: in.GetResource(), resourceAccount: in.GetResourceAccount(), context: in.GetContext(),
 	}
-	a, err := s.force.ask(ctx, s.by, q, s.clock, s.now)
+	a, err := s.ask(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -43,8 +42,7 @@ func (d *Decider) DecideRows(ctx context.Context, in *rowanv1.DecideRowsRequest)
 		return nil, err
 	}
 	out := &rowanv1.DecideRowsResponse{
-		Allowed: r.bits, DecisionId: s.id(), Bundle: s.force.name,
-		ValidUntil: timestamppb.New(s.validUntil(s.force, &a.evaluator, a.subject, s.now)),
+		Allowed: r.bits, DecisionId: s.id(), Bundle: s.force.name, ValidUntil: a.until,
 	}
 	for _, b := range r.bits {
 		out.Count += uint32(bits.OnesCount8(b))
@@ -192,7 +190,7 @@ func (r *rowQuestion) eachRow(ctx context.Context, u *conditions.Unknowns, f *en
 		if f != nil && !f.Keep(row) {
 			return nil
 		}
-		if err := r.force.fill(r.asked, r.asking, r.clock); err != nil {
+		if err := r.fill(r.asked, r.asking); err != nil {
 			return err
 		}
 		if err := u.Fill(r.context, row); err != nil {
@@ -203,7 +201,7 @@ func (r *rowQuestion) eachRow(ctx context.Context, u *conditions.Unknowns, f *en
 		}
 		return nil
 	})
-	return errors.Join(err, r.force.fill(r.asked, r.asking, r.clock)) // what is recorded has no row's keys
+	return errors.Join(err, r.fill(r.asked, r.asking)) // what is recorded has no row's keys
 }
 
 // each calls do with the values of every row.

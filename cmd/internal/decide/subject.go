@@ -31,17 +31,17 @@ type subject struct {
 }
 
 // subject finds out who asks.
-func (x *inForce) subject(ctx context.Context, by *bundle.Service, s *rowanv1.Subject, now time.Time) (*subject, error) {
-	switch of := s.GetSubject().(type) {
+func (s *session) subject(ctx context.Context, of *rowanv1.Subject) (*subject, error) {
+	switch of := of.GetSubject().(type) {
 	case *rowanv1.Subject_Session:
-		return x.session(ctx, of.Session.GetAccessKeyId(), of.Session.GetToken())
+		return s.force.session(ctx, of.Session.GetAccessKeyId(), of.Session.GetToken())
 	case *rowanv1.Subject_IdToken:
-		return x.login(ctx, of.IdToken, now)
+		return s.force.login(ctx, of.IdToken, s.now)
 	case *rowanv1.Subject_Principal:
-		if !by.Has(bundle.AssertRight) {
+		if !s.by.Has(bundle.AssertRight) {
 			return nil, lacks(bundle.AssertRight)
 		}
-		return x.asserted(of.Principal, now)
+		return s.force.asserted(of.Principal, s.now)
 	}
 	return nil, status.Error(codes.InvalidArgument, "the question has no subject")
 }
