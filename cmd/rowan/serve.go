@@ -74,6 +74,7 @@ func (s *serveCommand) Run(c *console) error {
 // serve puts the bundle into service. What it opens it closes.
 func (s *serveCommand) serve(ctx context.Context, c *console, b *bundle.Bundle) (err error) {
 	log := c.logger()
+	c.tuneMemory()
 	options, err := s.options(c, b, log)
 	if err != nil {
 		return err
