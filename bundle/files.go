@@ -37,11 +37,16 @@ var folders = []struct{ dir, ext, want string }{
 	{"guardrails", ".rego", "guardrails/scp/NN-LEVEL/NAME.json or guardrails/rcp/NN-LEVEL/NAME.json"},
 }
 
-// ignored reports whether a file is none of the bundle's: hidden ones, and
-// what is written beside a bundle for its readers.
-func ignored(name string) bool {
+// Ignored reports whether Load leaves a file or folder alone, by its own name:
+// hidden ones, and what is written beside a bundle for its readers.
+func Ignored(name string) bool {
 	return strings.HasPrefix(name, ".") || strings.HasSuffix(name, ".md") || name == "LICENSE"
 }
+
+// IsManifest reports whether a path within a bundle is that of the manifest or
+// of its signature, which rowan bundle build makes. They are no part of what
+// they speak of.
+func IsManifest(p string) bool { return p == "manifest.json" || p == "manifest.sig" }
 
 // collect reads the files of a bundle in the order of their paths. Faults are
 // noted; an error means that the tree itself cannot be read.
@@ -54,7 +59,7 @@ func (l *loader) collect(fsys fs.FS) error {
 			return err
 		case p == ".":
 			return nil
-		case ignored(d.Name()):
+		case Ignored(d.Name()), IsManifest(p) && d.Type().IsRegular():
 			return skip(d)
 		}
 		if problem := shape(p, d); problem != "" {
