@@ -8,17 +8,15 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"maps"
 	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
-	"github.com/rowan-authz/rowan/bundle"
 	"github.com/rowan-authz/rowan/cmd/internal/mail"
 	"github.com/rowan-authz/rowan/cmd/internal/server"
 	"github.com/rowan-authz/rowan/cmd/internal/store"
@@ -28,7 +26,8 @@ import (
 
 // serveCommand is `rowan serve`.
 type serveCommand struct {
-	Bundle  string `placeholder:"DIR" help:"The bundle to serve; without it the one that is built in."`
+	Bundles bundleFlags `embed:""`
+
 	Listen  string `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Where to listen: host:port, port 0 for any, or unix:PATH. Default 127.0.0.1:8080."`
 	URL     string `name:"url" placeholder:"URL" help:"The address that clients use, which tokens name as their issuer. Default: where it listens."`
 	Data    string `placeholder:"DIR" help:"Where the store and the keys are by default: $XDG_STATE_HOME/rowan, or ~/.local/state/rowan."`
@@ -48,7 +47,7 @@ type serveCommand struct {
 
 // Help describes the command.
 func (*serveCommand) Help() string {
-	return `Speaks cognito-identity, cognito-idp and STS to unmodified AWS SDKs, with the bundle's pools, roles and administrators. With --dynamodb-… or --s3-… it also guards servers of rows and objects: clients sign with the credentials of a pool, and what the policies allow is forwarded. With --grpc-listen it answers services that ask what somebody may do. Ends on SIGINT or SIGTERM, once the requests under way are answered.
+	return `Speaks cognito-identity, cognito-idp and STS to unmodified AWS SDKs, with the bundle's pools, roles and administrators. With --dynamodb-… or --s3-… it also guards servers of rows and objects: clients sign with the credentials of a pool, and what the policies allow is forwarded. With --grpc-listen it answers services that ask what somebody may do. A bundle that changes comes into force once all of it is found good; otherwise the last good one stays. SIGHUP reads the bundle and the secrets file at once. Ends on SIGINT or SIGTERM, once the requests under way are answered.
 
 Exit status: 0 ended as asked, 2 it could not serve, 3 the bundle cannot be loaded.
 
@@ -64,20 +63,38 @@ func (s *serveCommand) Run(c *console) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends at once
-	b, err := (&operatorFlags{Bundle: s.Bundle}).load()
+	wake := make(chan os.Signal, 1)
+	signal.Notify(wake, syscall.SIGHUP) // before the bundle is read, lest one in between end the process
+	defer signal.Stop(wake)
+	b, err := s.bundles(c, c.logger())
+	if err != nil {
+		return err
+	}
+	first, err := b.read(ctx, true)
 	if err != nil {
 		return c.unloadable(err)
 	}
-	return s.serve(ctx, c, b)
+	if first.Secrets, err = b.secrets(first.Bundle); err != nil {
+		return err
+	}
+	return s.serve(ctx, c, b, first, wake)
 }
 
 // serve puts the bundle into service. What it opens it closes.
-func (s *serveCommand) serve(ctx context.Context, c *console, b *bundle.Bundle) (err error) {
-	log := c.logger()
+func (s *serveCommand) serve(ctx context.Context, c *console, b *bundles, first server.Candidate, wake <-chan os.Signal) (err error) {
+	log := b.log
 	c.tuneMemory()
-	options, err := s.options(c, b, log)
-	if err != nil {
+	options := server.Options{
+		Bundle: first.Bundle, Secrets: first.Secrets, Origin: first.Origin,
+		AllowLoopback: s.Dev, Now: c.now, Random: rand.Reader, Log: log,
+	}
+	if options.Sender, err = s.sender(c, first.Secrets); err != nil {
 		return err
+	}
+	if b.trusted != nil {
+		if options.Accept, err = s.accept(c); err != nil {
+			return err
+		}
 	}
 	if s.SMTP != "" {
 		queue := mail.NewQueue(options.Sender, log)
@@ -105,11 +122,17 @@ func (s *serveCommand) serve(ctx context.Context, c *console, b *bundle.Bundle) 
 	if options.URL, err = s.address(l.Addr(), config != nil); err != nil {
 		return err
 	}
-	h, err := server.New(ctx, options)
+	live, err := server.New(ctx, options)
+	if _, refused := errors.AsType[interface {
+		error
+		Reason() string
+	}](err); refused {
+		return c.unloadable(err)
+	}
 	if err != nil {
 		return err
 	}
-	services, err := s.Gateways.open(ctx, h, &options, config)
+	services, err := s.Gateways.open(ctx, live, &options, config)
 	defer func() {
 		for _, x := range services {
 			_ = x.listener.Close()
@@ -118,7 +141,7 @@ func (s *serveCommand) serve(ctx context.Context, c *console, b *bundle.Bundle) 
 	if err != nil {
 		return err
 	}
-	answering, err := s.Authorize.open(ctx, s, h, &options, config)
+	answering, err := s.Authorize.open(ctx, s, live, &options, config)
 	services = append(services, answering...)
 	if err != nil {
 		return err
@@ -131,12 +154,26 @@ func (s *serveCommand) serve(ctx context.Context, c *console, b *bundle.Bundle) 
 		return err
 	}
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
-	ended := make(chan struct{})
-	go func() { defer close(ended); h.Run(running) }()
-	err = serveAll(ctx, services, func(ctx context.Context) error { return h.Serve(ctx, l) })
+	var beside sync.WaitGroup
+	beside.Go(func() { live.Run(running) })
+	beside.Go(func() { b.follow(running, live, wake) })
+	err = serveAll(ctx, services, func(ctx context.Context) error { return live.Serve(ctx, l) })
 	end()
-	<-ended
+	beside.Wait()
 	return err
+}
+
+// accept refuses old versions of the bundle, by what the data directory says.
+func (s *serveCommand) accept(c *console) (func(context.Context, *server.Deployment) error, error) {
+	dir, err := s.data(c)
+	if err != nil {
+		return nil, err
+	}
+	h, err := openHighest(dir)
+	if err != nil {
+		return nil, err
+	}
+	return h.accept, nil
 }
 
 // logger writes to standard error: lines, or with --format json objects.
@@ -145,58 +182,6 @@ func (c *console) logger() *slog.Logger {
 		return slog.New(slog.NewJSONHandler(c.stderr, nil))
 	}
 	return slog.New(slog.NewTextHandler(c.stderr, nil))
-}
-
-// options gathers what the deployment needs beside its store and keys.
-func (s *serveCommand) options(c *console, b *bundle.Bundle, log *slog.Logger) (server.Options, error) {
-	o := server.Options{Bundle: b, AllowLoopback: s.Dev, Now: c.now, Random: rand.Reader, Log: log}
-	account, err := b.IdentityAccount()
-	if err != nil {
-		return o, err
-	}
-	o.Secrets = &server.Secrets{}
-	if s.Secrets != "" {
-		text, err := readPrivate(s.Secrets)
-		if err != nil {
-			return o, err
-		}
-		if o.Secrets, err = server.ParseSecrets(text); err != nil {
-			return o, fmt.Errorf("%s: %w", s.Secrets, err)
-		}
-	}
-	if err := o.Secrets.AddEnvironment(c.getenv, account); err != nil {
-		return o, err
-	}
-	if s.Dev {
-		s.inventSecrets(c, &o, account)
-	}
-	o.Sender, err = s.sender(c, o.Secrets)
-	return o, err
-}
-
-// inventSecrets makes the secrets that are missing, so that a bundle can be
-// tried as it is.
-func (s *serveCommand) inventSecrets(c *console, o *server.Options, account *identity.Account) {
-	for _, id := range slices.Sorted(maps.Keys(account.Administrators)) {
-		if _, ok := o.Secrets.AccessKeys[id]; !ok {
-			secret := rand.Text()
-			o.Secrets.AccessKeys[id] = identity.NewSecret([]byte(secret))
-			c.printf("administrator %s: AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s\n", account.Administrators[id].ARN, id, secret)
-		}
-	}
-	for _, pool := range o.Bundle.UserPoolConfigs() {
-		for _, client := range pool.Clients {
-			if _, ok := o.Secrets.Clients[client.ID]; ok || !client.HasSecret {
-				continue
-			}
-			if o.Secrets.Clients == nil {
-				o.Secrets.Clients = make(map[string]identity.Secret)
-			}
-			secret := rand.Text()
-			o.Secrets.Clients[client.ID] = identity.NewSecret([]byte(secret))
-			c.printf("app client %s: secret %s\n", client.ID, secret)
-		}
-	}
 }
 
 func (s *serveCommand) sender(c *console, secrets *server.Secrets) (userpool.Sender, error) {

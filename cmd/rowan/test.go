@@ -8,8 +8,10 @@ import (
 	"os/signal"
 	"regexp"
 	"syscall"
+	"time"
 
 	"github.com/rowan-authz/rowan/bundle"
+	"github.com/rowan-authz/rowan/cmd/internal/watch"
 	"github.com/rowan-authz/rowan/conditions"
 )
 
@@ -49,12 +51,20 @@ func (t *testCommand) Run(c *console) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	source, err := watch.Open(watch.Options{Source: t.Dir, Poll: pollEvery, Now: c.now})
+	if err != nil {
+		return err
+	}
 	c.say("watching %s; end with Ctrl-C", t.Dir)
-	return watch(ctx, t.Dir, pollEvery, func() error {
+	return source.Run(ctx, nil, func(context.Context, bool) error {
 		c.status = 0 // that of the last run counts
 		return errors.Join(t.once(c, v), c.out.Flush())
 	})
 }
+
+// pollEvery is how often a watched bundle is looked at where nobody tells of
+// changes.
+const pollEvery = 300 * time.Millisecond
 
 // once runs the tests and raises the exit status by what comes of them.
 func (t *testCommand) once(c *console, v *conditions.Vocabulary) error {

@@ -153,9 +153,9 @@ func (d *Deployment) check(now time.Time) error {
 	b := d.Bundle
 	switch {
 	case d.Expired(now):
-		return &RefusalError{Reason: "expired", Err: fmt.Errorf("the bundle expired at %s", d.Expires.UTC().Format(time.RFC3339))}
+		return &RefusalError{Kind: "expired", Err: fmt.Errorf("the bundle expired at %s", d.Expires.UTC().Format(time.RFC3339))}
 	case !b.AllowEmpty && len(b.Roles)+len(b.Administrators)+len(b.Resources) == 0:
-		return &RefusalError{Reason: "empty", Err: errEmpty}
+		return &RefusalError{Kind: "empty", Err: errEmpty}
 	case !b.RequireTests:
 		return nil
 	}
@@ -169,11 +169,11 @@ func passes(b *bundle.Bundle, now time.Time) error {
 		err = errNoTests
 	}
 	if err != nil {
-		return &RefusalError{Reason: "tests", Err: err}
+		return &RefusalError{Kind: "tests", Err: err}
 	}
 	r := bundle.Run(b, suites, bundle.RunOptions{Now: now})
 	if r.Failed > 0 || r.Passed == 0 {
-		return &RefusalError{Reason: "tests", Err: fmt.Errorf("the bundle's own tests: %d passed, %d failed: %s", r.Passed, r.Failed, failures(&r))}
+		return &RefusalError{Kind: "tests", Err: fmt.Errorf("the bundle's own tests: %d passed, %d failed: %s", r.Passed, r.Failed, failures(&r))}
 	}
 	return nil
 }

@@ -135,11 +135,11 @@ func (l *Live) Confirm() {
 
 func (l *Live) refused(ctx context.Context, err error, began time.Time) error {
 	now := l.now()
-	r := &RefusalError{Reason: reason(err), At: now, Err: err}
+	r := &RefusalError{Kind: reason(err), At: now, Err: err}
 	l.observe(Load{At: now, Took: now.Sub(began), Refusal: r})
 	if d := l.Current(); d != nil {
 		l.options.Log.LogAttrs(ctx, slog.LevelError, "a bundle was refused, the last good one stays in force",
-			slog.String("reason", r.Reason), slog.Any("error", err), slog.String("digest", d.Digest),
+			slog.String("reason", r.Kind), slog.Any("error", err), slog.String("digest", d.Digest),
 			slog.Uint64("version", d.Version), slog.Duration("age", now.Sub(d.Loaded).Round(time.Second)))
 	}
 	return err
@@ -162,18 +162,21 @@ type Load struct {
 	Refusal *RefusalError
 }
 
-// RefusalError is why a bundle did not come into force. Reason is one word for
+// RefusalError is why a bundle did not come into force. Kind is one word for
 // metrics: unreadable, invalid, unsigned, expired, rollback, guardrail, tests,
 // empty, secrets or other.
 type RefusalError struct {
-	Reason string
-	At     time.Time
-	Err    error
+	Kind string
+	At   time.Time
+	Err  error
 }
 
 func (r *RefusalError) Error() string { return r.Err.Error() }
 
 func (r *RefusalError) Unwrap() error { return r.Err }
+
+// Reason returns Kind.
+func (r *RefusalError) Reason() string { return r.Kind }
 
 // Status is how loading went so far.
 type Status struct {
@@ -183,7 +186,7 @@ type Status struct {
 	Expires, Loaded time.Time
 	// Checked is when the source was last found to have what is in force.
 	Checked time.Time
-	// Loads counts bundles that came into force, Refusals by their Reason those
+	// Loads counts bundles that came into force, Refusals by their Kind those
 	// that did not.
 	Loads    uint64
 	Refusals map[string]uint64
@@ -216,7 +219,7 @@ func (s *status) add(x Load) {
 	if s.s.Refusals == nil {
 		s.s.Refusals = map[string]uint64{}
 	}
-	s.s.Refusals[x.Refusal.Reason]++
+	s.s.Refusals[x.Refusal.Kind]++
 }
 
 func (s *status) confirm(now time.Time) {
@@ -241,8 +244,11 @@ func (s *status) refusal() *RefusalError {
 
 // reason finds the word for an error.
 func reason(err error) string {
-	if r, ok := errors.AsType[*RefusalError](err); ok {
-		return r.Reason
+	if r, ok := errors.AsType[interface {
+		error
+		Reason() string
+	}](err); ok {
+		return r.Reason()
 	}
 	return "other"
 }

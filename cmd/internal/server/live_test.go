@@ -218,7 +218,7 @@ func TestReloadRefuses(t *testing.T) {
 				o.Observe = func(l Load) { loads = append(loads, l) }
 				o.Accept = func(_ context.Context, d *Deployment) error {
 					if d.Version == 13 {
-						return &RefusalError{Reason: "rollback", Err: errors.New("thirteen")}
+						return &RefusalError{Kind: "rollback", Err: errors.New("thirteen")}
 					}
 					return nil
 				}
@@ -234,7 +234,7 @@ func TestReloadRefuses(t *testing.T) {
 			require.EqualValues(t, 1, s.Loads)
 			require.Len(t, loads, 2)
 			require.Nil(t, loads[0].Refusal)
-			require.Equal(t, c.reason, loads[1].Refusal.Reason)
+			require.Equal(t, c.reason, loads[1].Refusal.Kind)
 			require.Contains(t, f.log.String(), "the last good one stays in force")
 
 			var ready readyAnswer
