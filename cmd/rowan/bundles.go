@@ -47,12 +47,9 @@ func (s *serveCommand) bundles(c *console, log *slog.Logger) (*bundles, error) {
 	b := &bundles{flags: s, console: c, log: log, invented: map[string]identity.Secret{}}
 	f := &s.Bundles
 	if f.Trust != "" {
-		text, err := os.ReadFile(f.Trust)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", f.Trust, cause(err))
-		}
-		if b.trusted, err = archive.ParseTrusted(text); err != nil {
-			return nil, fmt.Errorf("%s: %w", f.Trust, err)
+		var err error
+		if b.trusted, err = readTrusted(f.Trust); err != nil {
+			return nil, err
 		}
 	}
 	if f.Bundle == "" {
@@ -75,6 +72,19 @@ func (s *serveCommand) bundles(c *console, log *slog.Logger) (*bundles, error) {
 	var err error
 	b.source, err = watch.Open(o)
 	return b, err
+}
+
+// readTrusted reads the public keys of who may sign bundles.
+func readTrusted(file string) ([]ed25519.PublicKey, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, cause(err))
+	}
+	keys, err := archive.ParseTrusted(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return keys, nil
 }
 
 // read reads and verifies what is there now. watch.ErrUnchanged says that it is

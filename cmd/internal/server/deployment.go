@@ -122,7 +122,9 @@ func (l *Live) open(ctx context.Context, c *Candidate, before *Deployment) (d *D
 	if d.Account, err = c.Bundle.IdentityAccount(); err != nil {
 		return nil, err
 	}
-	if err := d.check(o.Now()); err != nil {
+	if now := o.Now(); d.Expired(now) {
+		return nil, &RefusalError{Kind: "expired", Err: fmt.Errorf("the bundle expired at %s", d.Expires.UTC().Format(time.RFC3339))}
+	} else if err := Check(c.Bundle, now); err != nil {
 		return nil, err
 	}
 	if before == nil {
@@ -148,12 +150,11 @@ func (l *Live) open(ctx context.Context, c *Candidate, before *Deployment) (d *D
 	return d, d.newHandler(l.front)
 }
 
-// check refuses a bundle that should not be served.
-func (d *Deployment) check(now time.Time) error {
-	b := d.Bundle
+// Check refuses a bundle that should not be served though it was loaded: one
+// that lets nobody do anything and does not say so, and one that fails the tests
+// that it demands.
+func Check(b *bundle.Bundle, now time.Time) error {
 	switch {
-	case d.Expired(now):
-		return &RefusalError{Kind: "expired", Err: fmt.Errorf("the bundle expired at %s", d.Expires.UTC().Format(time.RFC3339))}
 	case !b.AllowEmpty && len(b.Roles)+len(b.Administrators)+len(b.Resources) == 0:
 		return &RefusalError{Kind: "empty", Err: errEmpty}
 	case !b.RequireTests:
