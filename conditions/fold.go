@@ -1,13 +1,34 @@
 package conditions
 
 import (
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-// fold maps text to one representative of everything that strings.EqualFold
-// takes for equal to it: fold(a) == fold(b) exactly if strings.EqualFold(a, b)
-// for valid UTF-8. Source: iam-semantics §10.3, case folding.
+// equalFold reports whether a and b are equal under Unicode simple folding. A
+// byte that is no UTF-8 equals only itself: package strings would take it for
+// U+FFFD, and so for any other such byte.
+func equalFold(a, b string) bool {
+	return strings.EqualFold(a, b) && (utf8.ValidString(a) && utf8.ValidString(b) || sameBroken(a, b))
+}
+
+// sameBroken reports whether two texts that package strings takes for equal have
+// the same bytes wherever either is no UTF-8.
+func sameBroken(a, b string) bool {
+	for a != "" && b != "" {
+		n, m := runeLen(a, 0), runeLen(b, 0)
+		if (n == 1 && a[0] >= utf8.RuneSelf || m == 1 && b[0] >= utf8.RuneSelf) && a[:n] != b[:m] {
+			return false
+		}
+		a, b = a[n:], b[m:]
+	}
+	return a == b
+}
+
+// fold maps text to one representative of everything that equals it without
+// regard to case: fold(a) == fold(b) exactly if equalFold(a, b). Source:
+// iam-semantics §10.3, case folding.
 func fold(s string) string {
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; 'A' <= c && c <= 'Z' || c >= utf8.RuneSelf {
@@ -19,8 +40,14 @@ func fold(s string) string {
 
 func foldSlow(s string) string {
 	out := make([]byte, 0, len(s))
-	for _, r := range s {
-		out = utf8.AppendRune(out, foldRune(r))
+	for s != "" {
+		r, n := utf8.DecodeRuneInString(s)
+		if r == utf8.RuneError {
+			out = append(out, s[:n]...) // as it is, if it is no UTF-8
+		} else {
+			out = utf8.AppendRune(out, foldRune(r))
+		}
+		s = s[n:]
 	}
 	return string(out)
 }

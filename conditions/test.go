@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // test is the right side of a condition: the policy's values, ORed. Each
@@ -61,21 +62,18 @@ func anyPattern(patterns []Pattern, c *Context, value string) Truth {
 	return result
 }
 
-// equalsFold is StringEqualsIgnoreCase. A value with variables is compared
-// after substitution.
+// equalsFold is StringEqualsIgnoreCase: under Unicode simple folding, since AWS
+// names none. A value with variables is compared after substitution. Source:
+// iam-semantics §3.1; choice C10.
 type equalsFold struct {
 	values
 	literals []string
 	with     []Pattern
 }
 
-// foldHit compares under Unicode simple folding; AWS names none. Source:
-// iam-semantics §3.1; choice C10.
-func foldHit(value, text string) bool { return strings.EqualFold(value, text) }
-
 func (t *equalsFold) hit(c *Context, _ *entry, value string) Truth {
 	for _, s := range t.literals {
-		if foldHit(value, s) {
+		if equalFold(value, s) {
 			return True
 		}
 	}
@@ -101,6 +99,9 @@ func (p *Pattern) matchFold(s string, c *Context) Truth {
 		return Unknown
 	case resolved:
 	}
+	if slices.ContainsFunc(texts[:], func(text string) bool { return !utf8.ValidString(text) }) {
+		return truth(equalFold(s, p.joined(&texts))) // two pieces may make up one rune
+	}
 	vi := 0
 	for i := range p.tokens {
 		text := p.tokens[i].text
@@ -117,6 +118,21 @@ func (p *Pattern) matchFold(s string, c *Context) Truth {
 	return truth(s == "")
 }
 
+// joined is the pattern's text with that of its variables.
+func (p *Pattern) joined(texts *[maxVariables]string) string {
+	var b strings.Builder
+	vi := 0
+	for i := range p.tokens {
+		if p.tokens[i].kind == reserved {
+			b.WriteString(texts[vi])
+			vi++
+		} else {
+			b.WriteString(p.tokens[i].text)
+		}
+	}
+	return b.String()
+}
+
 // foldPrefix returns the length of the prefix of s that equals text without
 // regard to case, negative if there is none.
 func foldPrefix(s, text string) int {
@@ -126,7 +142,7 @@ func foldPrefix(s, text string) int {
 			return -1
 		}
 		n, m := runeLen(s, at), runeLen(text, i)
-		if !strings.EqualFold(s[at:at+n], text[i:i+m]) {
+		if !equalFold(s[at:at+n], text[i:i+m]) {
 			return -1
 		}
 		at += n

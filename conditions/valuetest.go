@@ -320,7 +320,7 @@ func (t *ValueTest) hit(s string) (hit, readable bool) {
 		}
 		return t.set.has(s), true
 	case EqualFold:
-		return slices.ContainsFunc(t.texts, func(text string) bool { return foldHit(s, text) }), true
+		return slices.ContainsFunc(t.texts, func(text string) bool { return equalFold(s, text) }), true
 	case Like:
 		return t.like(s), true
 	case LikeARN:

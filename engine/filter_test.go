@@ -239,3 +239,18 @@ func BenchmarkKeep(b *testing.B) {
 		}
 	})
 }
+
+// TestFilterBrokenBytes: a byte that is no UTF-8 is not U+FFFD without regard to
+// case, in an Allow and in a Deny alike. Source: choice C10.
+func TestFilterBrokenBytes(t *testing.T) {
+	for block, kept := range map[string]map[string]bool{
+		`{"StringEqualsIgnoreCase":{"app:k":"k\ufffd"}}`:    {"K\ufffd": true, "\u212a\ufffd": true, "k\xff": false, "k\xfe": false},
+		`{"StringNotEqualsIgnoreCase":{"app:k":"k\ufffd"}}`: {"K\ufffd": false, "k\xff": true},
+	} {
+		f, err := filterOf(t, block, "app:k")
+		require.NoError(t, err)
+		for text, want := range kept {
+			require.Equal(t, want, f.Keep([]conditions.Value{conditions.Text(text)}), "%s: %q", block, text)
+		}
+	}
+}

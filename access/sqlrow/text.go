@@ -255,10 +255,6 @@ func (x text) replaced(pairs []string) text {
 func (x text) fold(texts []string) (string, error) {
 	least := map[rune]rune{}
 	for _, s := range texts {
-		if x.e.dialect == SQLite && strings.ContainsRune(s, utf8.RuneError) {
-			// Go folds a byte that is no UTF-8 to it, and no other dialect has one.
-			return "", reasonError("a replacement character to compare without regard to case")
-		}
 		for _, r := range s {
 			orbit := []rune{r}
 			for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
@@ -285,11 +281,27 @@ func (x text) fold(texts []string) (string, error) {
 	}
 	folded := make([]string, len(texts))
 	for i, s := range texts {
-		folded[i] = strings.Map(func(r rune) rune { return least[r] }, s)
+		folded[i] = mapped(s, least)
 	}
 	slices.Sort(folded)
 	if len(pairs) == 0 {
 		return x.in(slices.Compact(folded)), nil
 	}
 	return x.replaced(pairs).in(slices.Compact(folded)), nil
+}
+
+// mapped replaces each code point of a text and keeps bytes that are no UTF-8:
+// each equals only itself.
+func mapped(s string, to map[rune]rune) string {
+	var b strings.Builder
+	for s != "" {
+		r, n := utf8.DecodeRuneInString(s)
+		if r == utf8.RuneError {
+			b.WriteString(s[:n])
+		} else {
+			b.WriteRune(to[r])
+		}
+		s = s[n:]
+	}
+	return b.String()
 }

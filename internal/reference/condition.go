@@ -136,7 +136,8 @@ func must[T any](parse func(string) (T, bool), p string) T {
 }
 
 // testString compares two strings, or a string with a pattern. Sections 2.1
-// and 3.1. C10: IgnoreCase is Unicode simple folding.
+// and 3.1. C10: IgnoreCase is Unicode simple
+// folding, and a byte that is no UTF-8 equals only itself.
 func (r *request) testString(op operator, v, p string, variables bool) truth {
 	pattern, became := r.substitute(tokenise(p, variables, op.relation == like))
 	if became != resolved {
@@ -150,7 +151,7 @@ func (r *request) testString(op operator, v, p string, variables bool) truth {
 		text += t.text
 	}
 	if op.relation == equalFolded {
-		return truthOf(strings.EqualFold(v, text))
+		return truthOf(fold(v) == fold(text))
 	}
 	return truthOf(v == text)
 }

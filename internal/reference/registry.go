@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // kind is what the values of a context key are.
@@ -108,19 +109,39 @@ func index(groups ...[]contextKey) map[string]contextKey {
 	return out
 }
 
-// fold makes names equal that differ only by case, under Unicode simple
-// folding. Section 2.6 and C10.
+// fold makes texts equal that differ only by case, under Unicode simple
+// folding; a byte that is no UTF-8 stays as it is. Section 2.6 and C10.
 func fold(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r <= unicode.MaxASCII {
-			return unicode.ToUpper(r) // the least of every ASCII letter's orbit
+	var b strings.Builder
+	for _, c := range codePoints(s) {
+		if r := []rune(c)[0]; r != utf8.RuneError {
+			c = string(leastOfCase(r))
 		}
-		least := r
-		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
-			least = min(least, f)
-		}
-		return least
-	}, s)
+		b.WriteString(c)
+	}
+	return b.String()
+}
+
+func leastOfCase(r rune) rune {
+	if r <= unicode.MaxASCII {
+		return unicode.ToUpper(r) // the least of every ASCII letter's orbit
+	}
+	least := r
+	for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+		least = min(least, f)
+	}
+	return least
+}
+
+// codePoints cuts a text into its code points and the bytes that are none.
+func codePoints(s string) []string {
+	var out []string
+	for s != "" {
+		_, n := utf8.DecodeRuneInString(s)
+		out = append(out, s[:n])
+		s = s[n:]
+	}
+	return out
 }
 
 // describe says what is known of a context key. It refuses an unknown name
@@ -132,7 +153,7 @@ func describe(name string) contextKey {
 	}
 	for _, family := range families {
 		if tag, ok := strings.CutPrefix(folded, fold(family)); ok && tag != "" {
-			written := string([]rune(name)[len(family):]) // folding keeps the number of runes
+			written := strings.Join(codePoints(name)[len(family):], "") // folding keeps their number
 			return contextKey{name: family + written, tag: written}
 		}
 	}

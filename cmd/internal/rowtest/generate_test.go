@@ -85,7 +85,7 @@ var words = []string{
 	"arn:aws:s3:::b/k", "arn:aws:s3:::b", "arn:aws:s3::", "arn:aws:sns:us-east-1:111122223333:t", "arn:aws:sns:us-east-1:111122223333:a:t", "arn:::::", "ARN:aws:s3:::b", "arn:a\x00:s3:::b",
 	"arn:aws:sns:eu:west-1:111122223333:t", "xarn:aws:s3:::b",
 	"6b1f3c52-0d0e-4c57-9a53-0a8a4d6b8f01", "6B1F3C52-0D0E-4C57-9A53-0A8A4D6B8F01", "6b1f3c520d0e4c579a530a8a4d6b8f01",
-	"\xff", "\xc3", "\xa9", "a\xffb", "\xe2\x84\xaa\xff", "\xf0\x82\x84\xaa",
+	"A\ufffdb", "\xff", "\xc3", "\xa9", "a\xffb", "\xe2\x84\xaa\xff", "\xf0\x82\x84\xaa",
 }
 
 var long = []string{strings.Repeat("a", 5000), strings.Repeat("a", 4999) + "b", strings.Repeat("é", 2000)}

@@ -84,7 +84,7 @@ var roles = []string{
 // words are values of strings: common ones, and what an adversary sends.
 var words = []string{
 	"ana", "ana", "red", "red", "a", "b", "a*", "*", "?", "", "s1", "k", "K", "\u212a", "ſ", "S", "é", "É", "ana/x", "a:b",
-	"${", "${aws:username}", "${*}", "}", "\x00", own, "10", "true", "arn:aws:s3:::b",
+	"${", "${aws:username}", "${*}", "}", "\x00", "\ufffd", own, "10", "true", "arn:aws:s3:::b",
 }
 
 // broken are strings that are no UTF-8, for contexts only.
