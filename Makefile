@@ -52,7 +52,7 @@ race: needs ## Test every module with the race detector.
 	@.ci/test -race
 
 .PHONY: needs
-needs: ## Install the Debian packages that tests need: PostgreSQL, MariaDB, Node.js, boto3, Chromium.
+needs: ## Install the Debian packages that tests need: PostgreSQL, MariaDB, Node.js, boto3, Chromium, nginx.
 	@.ci/needs
 
 .PHONY: fuzz

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -14,11 +15,13 @@ import (
 	"github.com/rowan-authz/rowan/cmd/internal/decide"
 	"github.com/rowan-authz/rowan/cmd/internal/rpc"
 	"github.com/rowan-authz/rowan/cmd/internal/server"
+	"github.com/rowan-authz/rowan/cmd/internal/web"
 )
 
 // authorizeFlags say who is answered questions, and where.
 type authorizeFlags struct {
 	GRPCListen string        `name:"grpc-listen" placeholder:"ADDRESS" help:"Where to answer questions over gRPC: host:port or unix:PATH. With --dev, unless --listen is given, 127.0.0.1:8081."`
+	HTTPListen string        `name:"http-listen" placeholder:"ADDRESS" help:"Where to answer questions over HTTP, those of proxies too: host:port or unix:PATH. With --dev, unless --listen is given, 127.0.0.1:8082."`
 	ClientCA   string        `name:"client-ca" placeholder:"FILE" help:"The certificates, in PEM, of who issues certificates to services that ask."`
 	MaxAge     time.Duration `name:"max-answer-age" default:"2s" placeholder:"TIME" help:"How long an answer may be kept, as its valid_until says. A revocation is heard of so much later. Default 2s."`
 	MaxCalls   int           `name:"max-calls" default:"4096" placeholder:"N" help:"How many questions are answered at once; more are refused. Default 4096."`
@@ -27,6 +30,7 @@ type authorizeFlags struct {
 const (
 	defaultListen     = "127.0.0.1:8080"
 	defaultGRPCListen = "127.0.0.1:8081"
+	defaultHTTPListen = "127.0.0.1:8082"
 )
 
 // service is something that is served until a context ends.
@@ -38,15 +42,48 @@ type service struct {
 
 // open listens for questions. What it returns is to be closed, with an error
 // too.
-func (f *authorizeFlags) open(ctx context.Context, s *serveCommand, live *server.Live, o *server.Options, config *tls.Config) ([]service, error) {
-	address := f.GRPCListen
-	if address == "" && s.Dev && s.Listen == defaultListen {
-		address = defaultGRPCListen
+func (f *authorizeFlags) open(ctx context.Context, s *serveCommand, live *server.Live, o *server.Options, config *tls.Config) (all []service, err error) {
+	grpcListen, httpListen := f.GRPCListen, f.HTTPListen
+	if s.Dev && s.Listen == defaultListen {
+		grpcListen, httpListen = cmp.Or(grpcListen, defaultGRPCListen), cmp.Or(httpListen, defaultHTTPListen)
 	}
-	if address == "" {
+	if grpcListen == "" && httpListen == "" {
 		return nil, nil
 	}
-	d, err := decide.New(decide.Options{
+	d, err := f.decider(live, o)
+	if err != nil {
+		return nil, err
+	}
+	if config, err = f.mutual(config); err != nil {
+		return nil, err
+	}
+	overGRPC, err := rpc.New(rpc.Options{Decider: d, TLS: withProtocols(config, "h2"), Trusted: s.Dev, InFlight: f.MaxCalls, Log: o.Log})
+	if err != nil {
+		return nil, fmt.Errorf("grpc: %w", err)
+	}
+	overHTTP, err := web.New(web.Options{Decider: d, TLS: withProtocols(config, "h2", "http/1.1"), Trusted: s.Dev, InFlight: f.MaxCalls, Log: o.Log})
+	if err != nil {
+		return nil, fmt.Errorf("http: %w", err)
+	}
+	for _, x := range []struct {
+		name, address string
+		serve         func(context.Context, net.Listener) error
+	}{{"grpc", grpcListen, overGRPC.Serve}, {"http", httpListen, overHTTP.Serve}} {
+		if x.address == "" {
+			continue
+		}
+		l, err := server.ListenForServices(ctx, x.address, config != nil)
+		if err != nil {
+			return all, fmt.Errorf("%s: %w", x.name, err)
+		}
+		all = append(all, service{"answering " + x.name, l, x.serve})
+	}
+	return all, nil
+}
+
+// decider makes what answers questions with the deployment in force.
+func (f *authorizeFlags) decider(live *server.Live, o *server.Options) (*decide.Decider, error) {
+	return decide.New(decide.Options{
 		Current: live.Current, Now: o.Now, Random: o.Random, Log: o.Log, Keep: f.MaxAge,
 		Refusal: func() (string, time.Time) {
 			if r := live.Status().Refusal; r != nil {
@@ -55,21 +92,17 @@ func (f *authorizeFlags) open(ctx context.Context, s *serveCommand, live *server
 			return "", time.Time{}
 		},
 	})
-	if err != nil {
-		return nil, err
+}
+
+// withProtocols returns a copy of a configuration that speaks these; nil stays
+// nil.
+func withProtocols(config *tls.Config, protocols ...string) *tls.Config {
+	if config == nil {
+		return nil
 	}
-	if config, err = f.mutual(config); err != nil {
-		return nil, err
-	}
-	answering, err := rpc.New(rpc.Options{Decider: d, TLS: config, Trusted: s.Dev, InFlight: f.MaxCalls, Log: o.Log})
-	if err != nil {
-		return nil, fmt.Errorf("grpc: %w", err)
-	}
-	l, err := server.ListenForServices(ctx, address, config != nil)
-	if err != nil {
-		return nil, fmt.Errorf("grpc: %w", err)
-	}
-	return []service{{"answering grpc", l, answering.Serve}}, nil
+	config = config.Clone()
+	config.NextProtos = protocols
+	return config
 }
 
 // mutual returns the TLS configuration that asks for certificates of services.
@@ -89,7 +122,7 @@ func (f *authorizeFlags) mutual(config *tls.Config) (*tls.Config, error) {
 		return nil, fmt.Errorf("%s: no certificate", f.ClientCA)
 	}
 	config = config.Clone()
-	config.ClientAuth, config.ClientCAs, config.NextProtos = tls.VerifyClientCertIfGiven, pool, []string{"h2"}
+	config.ClientAuth, config.ClientCAs = tls.VerifyClientCertIfGiven, pool
 	return config, nil
 }
 

@@ -47,7 +47,7 @@ type serveCommand struct {
 
 // Help describes the command.
 func (*serveCommand) Help() string {
-	return `Speaks cognito-identity, cognito-idp and STS to unmodified AWS SDKs, with the bundle's pools, roles and administrators. With --dynamodb-… or --s3-… it also guards servers of rows and objects: clients sign with the credentials of a pool, and what the policies allow is forwarded. With --grpc-listen it answers services that ask what somebody may do. A bundle that changes comes into force once all of it is found good; otherwise the last good one stays. SIGHUP reads the bundle and the secrets file at once. Ends on SIGINT or SIGTERM, once the requests under way are answered.
+	return `Speaks cognito-identity, cognito-idp and STS to unmodified AWS SDKs, with the bundle's pools, roles and administrators. With --dynamodb-… or --s3-… it also guards servers of rows and objects: clients sign with the credentials of a pool, and what the policies allow is forwarded. With --grpc-listen and --http-listen it answers services, and proxies, that ask what somebody may do. A bundle that changes comes into force once all of it is found good; otherwise the last good one stays. SIGHUP reads the bundle and the secrets file at once. Ends on SIGINT or SIGTERM, once the requests under way are answered.
 
 Exit status: 0 ended as asked, 2 it could not serve, 3 the bundle cannot be loaded.
 

@@ -10,7 +10,7 @@ import (
 // Source: identity-protocol §5, §6.4.
 var reserved = []string{
 	"x-amzn-oidc-",
-	"x-auth-",
+	"x-auth-", "x-rowan-",
 	"x-forwarded-user", "x-forwarded-email", "x-forwarded-groups", "x-forwarded-preferred-username", "x-forwarded-access-token",
 	"x-remote-user", "remote-user",
 }

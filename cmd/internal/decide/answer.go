@@ -44,6 +44,26 @@ func (d *Decider) begin(ctx context.Context) (*session, error) {
 
 // Decide answers one question.
 func (d *Decider) Decide(ctx context.Context, in *rowanv1.DecideRequest) (*rowanv1.DecideResponse, error) {
+	return d.decideFor(ctx, in, nil)
+}
+
+// Who is a subject as policies know it.
+type Who struct {
+	// Principal is the ARN. Identity is the id at an identity pool, Session the
+	// id of the session; both may be empty.
+	Principal, Identity, Session string
+}
+
+// DecideWho answers one question and says who its subject is.
+func (d *Decider) DecideWho(ctx context.Context, in *rowanv1.DecideRequest) (*rowanv1.DecideResponse, Who, error) {
+	var who Who
+	out, err := d.decideFor(ctx, in, &who)
+	return out, who, err
+}
+
+// decideFor answers one question, and says in who, if that is not nil, who its
+// subject is.
+func (d *Decider) decideFor(ctx context.Context, in *rowanv1.DecideRequest, who *Who) (*rowanv1.DecideResponse, error) {
 	s, err := d.begin(ctx)
 	if err != nil {
 		return nil, err
@@ -53,6 +73,9 @@ func (d *Decider) Decide(ctx context.Context, in *rowanv1.DecideRequest) (*rowan
 		return nil, err
 	}
 	defer s.force.free(a)
+	if who != nil {
+		*who = Who{a.request.Principal.String(), a.subject.identity, a.subject.session}
+	}
 	var out struct { // in one piece of memory
 		response rowanv1.DecideResponse
 		answer   rowanv1.Answer

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
-	"strings"
 	"sync"
 	"time"
 
@@ -76,8 +75,8 @@ func (x *inForce) login(ctx context.Context, in *rowanv1.IdToken, now time.Time)
 	}
 	provider := in.GetProvider()
 	if provider == "" {
-		if provider = issuerOf(in.GetToken()); provider == "" {
-			return nil, status.Error(codes.Unauthenticated, "the ID token names no issuer: say which provider it is of")
+		if provider = x.ProviderOf(pool, issuerOf(in.GetToken())); provider == "" {
+			return nil, status.Error(codes.Unauthenticated, "the ID token is of no provider of the identity pool, or does not say of which")
 		}
 	}
 	name := nameLogin(pool, provider, in.GetToken())
@@ -102,7 +101,7 @@ func issuerOf(token string) string {
 	if _, _, err := jwt.NewParser().ParseUnverified(token, &claims); err != nil {
 		return ""
 	}
-	return strings.TrimPrefix(claims.Issuer, "https://")
+	return claims.Issuer
 }
 
 // exchange asks the identity pool. Many questions with one new token ask once.

@@ -48,3 +48,15 @@ func Commands(t testing.TB, names ...string) {
 		}
 	}
 }
+
+// Nginx returns the path of nginx, which Debian puts where only root looks.
+func Nginx(t testing.TB) (path string) {
+	t.Helper()
+	for _, name := range []string{"nginx", "/usr/sbin/nginx"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	missing(t, "nginx", "apt-get install nginx-light")
+	return ""
+}

@@ -204,6 +204,35 @@ func Loopback(host string) bool {
 // issuer is the iss of a user pool's tokens.
 func (d *Deployment) issuer(poolID string) string { return d.url + "/" + poolID }
 
+// ProviderOf returns the key of the logins whose tokens an issuer makes, of the
+// providers of an identity pool; empty if it has none of that issuer. It is no
+// proof of anything: a token says of itself who made it.
+func (d *Deployment) ProviderOf(identityPool, issuer string) string {
+	pool := d.Account.Pools[identityPool]
+	if pool == nil {
+		return ""
+	}
+	for i := range pool.Providers {
+		p := &pool.Providers[i]
+		switch p.Kind {
+		case identity.UserPoolProvider:
+			_, userPool, _ := strings.Cut(p.Name, "/")
+			if _, own := d.Directory.KeySet(userPool); own && d.issuer(userPool) == issuer {
+				return p.Name
+			}
+			if "https://"+p.Name == issuer {
+				return p.Name
+			}
+		case identity.SocialProvider, identity.OpenIDProvider:
+			if d.Account.Issuer(p.Name).Issuer == issuer {
+				return p.Name
+			}
+		case identity.SAML2Provider, identity.DeveloperProvider: // their logins are no such tokens
+		}
+	}
+	return ""
+}
+
 func (d *Deployment) openDirectory(ctx context.Context, before *Deployment) (err error) {
 	o := d.options
 	d.Directory, err = userpool.New(ctx, d.Bundle.UserPoolConfigs(), userpool.Options{
