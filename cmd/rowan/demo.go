@@ -17,7 +17,7 @@ type demoCommand struct {
 
 // Help describes the command.
 func (*demoCommand) Help() string {
-	return `The bundle has a table of game scores whose rows belong to the player that is their partition key, roles for players, referees and guests, a permissions boundary and a service control policy. Two players sign up, sign in and exchange their tokens for temporary credentials, all within this process; nothing is kept.
+	return `The bundle has a table of game scores whose rows belong to the player that is their partition key, roles for players, referees and guests, a permissions boundary and a service control policy. Two players sign up, sign in and exchange their tokens for temporary credentials, and each sees their own rows of a table of SQLite. All of it is within this process; nothing is kept.
 
 Examples:
 

@@ -155,7 +155,8 @@ var demoQuestions = []demoQuestion{
 	{"GetItem", "bob's row", func(_, bob *demoUser) string { return bob.identityID }, engine.ImplicitDeny},
 }
 
-// printLogin tells the story of a login, and explains the denial at its end.
+// printLogin tells the story of a login: what it allows, why one question is
+// denied, and which rows there are then.
 func (c *console) printLogin(ctx context.Context, b *bundle.Bundle) error {
 	sealing, storage, err := newKeys(c.now())
 	if err != nil {
@@ -184,7 +185,10 @@ func (c *console) printLogin(ctx context.Context, b *bundle.Bundle) error {
 	c.printf("GetCredentialsForIdentity: the access key %s of the role %s, until %s\n",
 		alice.credentials.AccessKeyID, path.Base(alice.session.RoleARN), alice.credentials.Expires.UTC().Format(time.RFC3339))
 	c.printf("\nWith these credentials alice asks the table GameScores for\n\n")
-	return c.askDemo(d, alice, bob)
+	if err := c.askDemo(d, alice, bob); err != nil {
+		return err
+	}
+	return c.printRows(ctx, d, alice, bob)
 }
 
 // askDemo asks what alice may do. The last question is a denial, which is

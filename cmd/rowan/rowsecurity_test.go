@@ -20,10 +20,6 @@ func TestExportAndDrift(t *testing.T) {
 	url := needs.Postgres(t)
 	dir := filepath.Join(t.TempDir(), "demo")
 	require.NoError(t, os.CopyFS(dir, demo.FS))
-	table := filepath.Join(dir, "tables", "GameScores.yaml")
-	text, err := os.ReadFile(table)
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(table, append(text, "sql:\n  table: game_scores\n  columns: {UserId: user_id}\n"...), 0o600))
 	run := func(args ...string) (status int, stdout, stderr string) {
 		var out, errs bytes.Buffer
 		p := &process{
