@@ -41,6 +41,8 @@ type Bundle struct {
 	// ServiceControl and ResourceControl are levels, root first; nil if there
 	// is none.
 	ServiceControl, ResourceControl []*Level
+	// Rego are the guardrails in Rego, in the order of their names.
+	Rego []Rego
 
 	vocabulary *conditions.Vocabulary
 	sources    []source
@@ -88,6 +90,9 @@ type Role struct {
 	attached attached
 	trust    *document
 }
+
+// Rego is guardrails/NAME.rego. File is as messages name it.
+type Rego struct{ File, Text string }
 
 // Level is one level of guardrails: a folder.
 type Level struct {

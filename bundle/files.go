@@ -62,7 +62,7 @@ func (l *loader) collect(fsys fs.FS) error {
 		case Ignored(d.Name()), IsManifest(p) && d.Type().IsRegular():
 			return skip(d)
 		}
-		if problem := shape(p, d); problem != "" {
+		if problem := shape(p, d, l.rego); problem != "" {
 			l.faults.file(l.file(p), "%s", problem)
 			return skip(d)
 		}
@@ -102,7 +102,7 @@ func skip(d fs.DirEntry) error {
 }
 
 // shape says why a path may not stand in a bundle; empty if it may.
-func shape(p string, d fs.DirEntry) string {
+func shape(p string, d fs.DirEntry, rego bool) string {
 	switch {
 	case d.Type()&fs.ModeSymlink != 0:
 		return "a symbolic link: a bundle is read as it is, and nothing outside it"
@@ -117,7 +117,7 @@ func shape(p string, d fs.DirEntry) string {
 			continue
 		}
 		if top == "guardrails" && nested {
-			return guardrailShape(rest, d.IsDir())
+			return guardrailShape(rest, d.IsDir(), rego)
 		}
 		if nested == d.IsDir() {
 			return "unknown: want " + f.want
@@ -155,10 +155,12 @@ func iamName(s string) bool {
 }
 
 // guardrailShape checks a path below guardrails.
-func guardrailShape(rest string, dir bool) string {
+func guardrailShape(rest string, dir, rego bool) string {
 	want := "unknown: want " + folders[len(folders)-1].want
 	parts := strings.Split(rest, "/")
 	switch {
+	case len(parts) == 1 && !dir && strings.HasSuffix(rest, ".rego") && rego:
+		return nameShape(rest, ".rego", "guardrails/NAME.rego")
 	case len(parts) == 1 && !dir && strings.HasSuffix(rest, ".rego"):
 		return "a Rego guardrail: Rego guardrails need the daemon, this cannot hold to them"
 	case parts[0] != "scp" && parts[0] != "rcp":

@@ -23,8 +23,22 @@ import (
 // the directory while it is read.
 //
 // Tests are read by Bundle.Suites; a fault in them is none of the bundle.
+//
+// A bundle with guardrails in Rego is refused too: see LoadWithRego.
 func Load(fsys fs.FS, name string, v *conditions.Vocabulary) (*Bundle, error) {
+	return load(fsys, name, v, false)
+}
+
+// LoadWithRego is Load for a caller that holds to the guardrails in Rego, which
+// are the bundle's Rego: whatever the policies allow it must ask them, and deny
+// what they deny and what they fail to answer. They are not even parsed here.
+func LoadWithRego(fsys fs.FS, name string, v *conditions.Vocabulary) (*Bundle, error) {
+	return load(fsys, name, v, true)
+}
+
+func load(fsys fs.FS, name string, v *conditions.Vocabulary, rego bool) (*Bundle, error) {
 	l := &loader{
+		rego:     rego,
 		bundle:   &Bundle{Name: name, vocabulary: v, names: map[place]string{}},
 		managed:  map[string]*document{},
 		used:     map[use]bool{},
@@ -55,6 +69,7 @@ func called(name string) string {
 // what names what, and once nothing is wrong compile.
 type loader struct {
 	bundle  *Bundle
+	rego    bool // guardrails in Rego are taken
 	faults  faults
 	dirs    []string
 	managed map[string]*document // by name
@@ -102,6 +117,8 @@ func (l *loader) read() {
 			if d := l.json(s, stem(s.path), policy.Identity); d != nil {
 				l.managed[d.name] = d
 			}
+		case top == "guardrails" && strings.HasSuffix(s.path, ".rego"):
+			l.bundle.Rego = append(l.bundle.Rego, Rego{l.file(s.path), string(s.text)})
 		case top == "guardrails":
 			l.guardrail(s)
 		case strings.HasSuffix(s.path, ".xml") && l.bundle.text(strings.TrimSuffix(s.path, ".xml")+".yaml") == nil:

@@ -17,6 +17,11 @@ type RunOptions struct {
 	Select func(name string) bool
 	// Coverage asks for Result.Coverage.
 	Coverage bool
+	// Guardrail is asked about what the policies allow, and returns why it denies,
+	// empty if it does not; nil denies nothing. A bundle that LoadWithRego read
+	// needs it: all is denied without. The cells that it denies are explicitDeny by the statement
+	// "guardrail", and lists fail: no filter holds it.
+	Guardrail func(*engine.Request) string
 }
 
 // Result is how suites fared. Suites and tests without a cell that ran are left
@@ -62,12 +67,16 @@ type CellResult struct {
 	Request     *engine.Request
 	Explanation *engine.Explanation
 
-	names []string // of Answer.Statements
+	names   []string // of Answer.Statements
+	refusal string   // why a guardrail denied
 }
 
 // Run decides the cells of suites that Bundle.Suites read, in their order.
 func Run(b *Bundle, suites []*Suite, o RunOptions) Result {
 	var out Result
+	if len(b.Rego) > 0 && o.Guardrail == nil {
+		o.Guardrail = func(*engine.Request) string { return "nobody asks the bundle's guardrails in Rego" }
+	}
 	if o.Coverage {
 		out.Coverage = newCoverage(b)
 	}
@@ -84,7 +93,7 @@ func Run(b *Bundle, suites []*Suite, o RunOptions) Result {
 				if o.Select != nil && !o.Select(s.Name+"/"+t.Name+"/"+c.Name) {
 					continue
 				}
-				r := c.run(now, out.Coverage)
+				r := c.run(now, out.Coverage, o.Guardrail)
 				if r.Pass {
 					test.Passed++
 				} else {
@@ -108,8 +117,12 @@ func Run(b *Bundle, suites []*Suite, o RunOptions) Result {
 }
 
 // run decides one cell.
-func (c *Cell) run(now time.Time, coverage *Coverage) CellResult {
+func (c *Cell) run(now time.Time, coverage *Coverage, guardrail func(*engine.Request) string) CellResult {
 	r := CellResult{Cell: *c}
+	if c.list != nil && guardrail != nil {
+		r.Problems = []string{"the bundle has guardrails in Rego, which no filter holds: ask about single rows"}
+		return r
+	}
 	if c.list != nil {
 		r.runList(now, coverage)
 		r.Pass = len(r.Problems) == 0
@@ -130,12 +143,22 @@ func (c *Cell) run(now time.Time, coverage *Coverage) CellResult {
 			r.Statements = append(r.Statements, name)
 		}
 	}
+	if guardrail != nil && x.Decision.Allowed() {
+		if why := guardrail(q.Request); why != "" {
+			r.Got, r.Statements, r.names = engine.ExplicitDeny, []string{guardrailName}, nil
+			r.Answer.Decision, r.Answer.DecidedBy, r.Answer.Statements = r.Got.String(), guardrailName, []AnswerStatement{}
+			r.refusal = why
+		}
+	}
 	r.judge(&x)
 	if r.Pass = len(r.Problems) == 0; !r.Pass {
 		r.Request, r.Explanation = q.Request, &x
 	}
 	return r
 }
+
+// guardrailName is what decides where a guardrail in Rego denies.
+const guardrailName = "guardrail"
 
 // judge compares what the cell got with what it wants.
 func (r *CellResult) judge(x *engine.Explanation) {
@@ -150,7 +173,11 @@ func (r *CellResult) judge(x *engine.Explanation) {
 		if !r.Want.Listed {
 			want += ", as expect does not list it"
 		}
-		r.Problems = append(r.Problems, "want "+want+"; have "+by(r.Got, got))
+		have := by(r.Got, got)
+		if r.refusal != "" {
+			have += ": " + r.refusal
+		}
+		r.Problems = append(r.Problems, "want "+want+"; have "+have)
 	case r.Want.MissingContext != nil && !slices.Equal(x.MissingContext, r.Want.MissingContext):
 		r.Problems = append(r.Problems, fmt.Sprintf("want missingContext %s; have %s", bracketed(r.Want.MissingContext), bracketed(x.MissingContext)))
 	}

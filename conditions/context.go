@@ -437,6 +437,20 @@ func (c *Context) value(k *keyRef) ([]string, State) {
 	return e.values, Present
 }
 
+// Readable reports whether nothing in the context is indeterminate: neither a
+// key nor a family as a whole.
+func (c *Context) Readable() bool {
+	if len(c.unread) > 0 || c.base != nil && !c.base.Readable() {
+		return false
+	}
+	for i := range c.entries {
+		if c.entries[i].bad {
+			return false
+		}
+	}
+	return true
+}
+
 // All yields every key that is present, in the registry's spelling, with its
 // values; those of the base first.
 func (c *Context) All() iter.Seq2[string, []string] {

@@ -132,7 +132,7 @@ func (k *bundleBuildCommand) write(c *console, files *archive.Files) error {
 	}
 	b, _, err := loadFiles(files, k.Dir, nil, time.Time{}) // whatever the time is
 	if err == nil {
-		err = server.Check(b, c.now())
+		_, err = server.Check(context.Background(), b, c.now())
 	}
 	if err != nil {
 		return c.unloadable(err)
@@ -223,7 +223,7 @@ func (k *bundleVerifyCommand) Run(c *console) error {
 	}
 	b, origin, err := loadFiles(files, k.From, trusted, k.at(c))
 	if err == nil {
-		err = server.Check(b, k.at(c))
+		_, err = server.Check(context.Background(), b, k.at(c))
 	}
 	if err != nil {
 		return c.unfit(err)

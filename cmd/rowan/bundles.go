@@ -115,7 +115,7 @@ func loadFiles(files *archive.Files, name string, trusted []ed25519.PublicKey, n
 			o.Expires = *m.Expires
 		}
 	}
-	b, err := bundle.Load(files.FS(), name, conditions.AWS())
+	b, err := bundle.LoadWithRego(files.FS(), name, conditions.AWS())
 	if err != nil {
 		return nil, o, &archive.RefusedError{Kind: "invalid", Err: err}
 	}

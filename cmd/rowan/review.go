@@ -37,7 +37,7 @@ type reviewer struct {
 
 // bundle validates a bundle and its tests.
 func (v *reviewer) bundle(c *console, dir string) error {
-	b, _, err := loadBundle(dir, v.vocabulary)
+	b, _, _, err := loadGuarded(dir, v.vocabulary)
 	var faults policy.Errors
 	if err != nil && !errors.As(err, &faults) {
 		return err

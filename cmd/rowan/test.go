@@ -68,7 +68,7 @@ const pollEvery = 300 * time.Millisecond
 
 // once runs the tests and raises the exit status by what comes of them.
 func (t *testCommand) once(c *console, v *conditions.Vocabulary) error {
-	b, suites, err := loadBundle(t.Dir, v)
+	b, guardrails, suites, err := loadGuarded(t.Dir, v)
 	if err != nil {
 		return c.unloadable(err)
 	}
@@ -76,7 +76,7 @@ func (t *testCommand) once(c *console, v *conditions.Vocabulary) error {
 		return c.unloadable(fmt.Errorf("%s: no tests: want tests/NAME_test.yaml", t.Dir))
 	}
 	r := bundle.Run(b, suites, bundle.RunOptions{
-		Now: t.at(c), Select: t.selects(), Coverage: t.Coverage || t.Threshold > 0,
+		Now: t.at(c), Select: t.selects(), Coverage: t.Coverage || t.Threshold > 0, Guardrail: guardrails.Hook(context.Background(), t.at(c)),
 	})
 	if r.Passed+r.Failed == 0 {
 		c.say("no test matches --run %s", t.Only)

@@ -25,6 +25,12 @@ func Denial(r *engine.Request, d engine.Decision) string {
 	return "User: " + r.Principal.String() + " is not authorized to perform: " + r.Action + " on resource: " + r.Resource + " " + because(d, r.Action)
 }
 
+// GuardrailDenial says the same of a request that the policies allow and a
+// guardrail beside them denies. AWS has no such thing, and so no words for it.
+func GuardrailDenial(r *engine.Request) string {
+	return "User: " + r.Principal.String() + " is not authorized to perform: " + r.Action + " on resource: " + r.Resource + " with an explicit deny in a guardrail"
+}
+
 func because(d engine.Decision, action string) string {
 	name, ok := policyNames[d.By]
 	switch {

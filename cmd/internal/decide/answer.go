@@ -240,10 +240,10 @@ const byGuardrail = "guardrail"
 // guarded asks the guardrails about what is allowed; it returns why they deny,
 // empty if they do not.
 func (s *session) guarded(ctx context.Context, a *asked, d engine.Decision) string {
-	if s.options.Guardrail == nil || !d.Allowed() {
+	if !s.guards() || !d.Allowed() {
 		return ""
 	}
-	if err := s.options.Guardrail(ctx, s.force.Deployment, &a.request); err != nil {
+	if err := s.guardrail(ctx, &a.request); err != nil {
 		return "guardrail: " + err.Error()
 	}
 	return ""

@@ -168,7 +168,7 @@ func (d *Decider) second(now time.Time) *second {
 
 // validUntil is until when an answer to a question may be kept.
 func (s *session) validUntil(a *asked) time.Time {
-	if s.options.Guardrail != nil || !a.subject.steady {
+	if s.guards() || !a.subject.steady {
 		return s.now // who knows
 	}
 	end := s.now.Add(s.options.Keep)

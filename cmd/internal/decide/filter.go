@@ -19,7 +19,7 @@ func (d *Decider) Filter(ctx context.Context, in *rowanv1.FilterRequest) (*rowan
 	if err != nil {
 		return nil, err
 	}
-	if s.options.Guardrail != nil {
+	if s.guards() {
 		return nil, status.Error(codes.FailedPrecondition, "the bundle has guardrails in Rego, which no filter can hold: ask DecideRows")
 	}
 	table, err := s.table(in)

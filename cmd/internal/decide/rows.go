@@ -118,7 +118,7 @@ func (r *rowQuestion) decide(ctx context.Context) error {
 		return status.Errorf(codes.InvalidArgument, "%v", err)
 	case f.Scope() == engine.Nothing:
 		return nil
-	case r.options.Guardrail != nil:
+	case r.guards():
 		return r.eachRow(ctx, f.Unknown(), &f)
 	case len(r.columns) == 1 && len(r.columns[0].GetAbsent()) == 0:
 		r.column(&f)

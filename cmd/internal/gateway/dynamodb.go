@@ -121,7 +121,7 @@ func (d *DynamoDB) answer(w http.ResponseWriter, r *http.Request) error {
 	keys := identity.ClientFrom(r.Context()).Keys(d.options.Now(), d.Account.Region)
 	for i := range checks {
 		c := &checks[i]
-		if err := d.ask(caller, &question{c.Action, c.Resource, c.Fill, keys}); err != nil {
+		if err := d.ask(r.Context(), caller, &question{c.Action, c.Resource, c.Fill, keys}); err != nil {
 			return err
 		}
 	}
@@ -162,7 +162,7 @@ func (d *DynamoDB) missing(ctx context.Context, caller *engine.Caller, op *dynam
 		}
 		return nil
 	}
-	if err := d.ask(caller, &q); err != nil {
+	if err := d.ask(ctx, caller, &q); err != nil {
 		return err
 	}
 	return badCall(dynamoModel, "ResourceNotFoundException", "Requested resource not found")

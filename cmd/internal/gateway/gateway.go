@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -148,7 +149,7 @@ var errOverdue = errors.New("the policies are past their time")
 // ask puts a question about a resource to the policies of the caller, those of
 // the resource among them. A denial is a *denied; any other error means that
 // there is no decision.
-func (g *guard) ask(caller *engine.Caller, q *question) error {
+func (g *guard) ask(ctx context.Context, caller *engine.Caller, q *question) error {
 	if g.Expired(g.options.Now()) {
 		return errOverdue
 	}
@@ -183,12 +184,25 @@ func (g *guard) ask(caller *engine.Caller, q *question) error {
 	e.Resource = set
 	d := e.Decide(r)
 	if d.Allowed() {
-		return nil
+		return g.guarded(ctx, r)
 	}
 	if d.Fault != engine.NoFault {
 		g.options.Log.Error("a check could not be decided", "action", q.action, "resource", q.resource, "fault", d.Fault.String())
 	}
 	return &denied{request: r, decision: d, text: g.denial(&e, r, d)}
+}
+
+// guarded asks the guardrails in Rego, which have the last word.
+func (g *guard) guarded(ctx context.Context, r *engine.Request) error {
+	err := g.Guardrail(ctx, r)
+	if err == nil {
+		return nil
+	}
+	text := httpauth.GuardrailDenial(r)
+	if g.options.Explain {
+		text += ": " + err.Error()
+	}
+	return &denied{request: r, text: text}
 }
 
 // denial is what a client is told of a denial.

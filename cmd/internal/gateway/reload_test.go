@@ -30,6 +30,12 @@ import (
 // revision does.
 func canary(t testing.TB, n int) *bundle.Bundle {
 	t.Helper()
+	b, err := bundle.Load(canaryFiles(n), "canary", conditions.AWS())
+	require.NoError(t, err)
+	return b
+}
+
+func canaryFiles(n int) fstest.MapFS {
 	allow := func(name, principal string) string {
 		return fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"dynamodb:BatchGetItem",%s"Resource":"arn:aws:dynamodb:us-east-1:%s:table/%s-%d"}]}`, principal, account, name, n)
 	}
@@ -45,9 +51,7 @@ func canary(t testing.TB, n int) *bundle.Bundle {
 			files[fmt.Sprintf("tables/%s-%d.yaml", name, i)] = &fstest.MapFile{Data: []byte("partitionKey: {name: User, type: S}\n")}
 		}
 	}
-	b, err := bundle.Load(files, "canary", conditions.AWS())
-	require.NoError(t, err)
-	return b
+	return files
 }
 
 // canaries is how many revisions there are.
@@ -165,5 +169,27 @@ func TestBundlePastItsTime(t *testing.T) {
 	moved.Store(int64(time.Minute))
 	requireCode(t, both(t.Context(), c, 0, 0), "ServiceUnavailableException")
 	require.NoError(t, l.Reload(t.Context(), server.Candidate{Bundle: b, Origin: server.Origin{Version: 2, Expires: now().Add(time.Minute)}}))
+	require.NoError(t, both(t.Context(), c, 0, 0))
+}
+
+// TestGuardrails: what the policies allow and a guardrail denies is not forwarded,
+// from the request on that finds the bundle with it.
+func TestGuardrails(t *testing.T) {
+	plain := canary(t, 0)
+	l := newLive(t, plain, time.Now)
+	c := gatewayOf(t, l, time.Now)
+	require.NoError(t, both(t.Context(), c, 0, 0))
+	files := canaryFiles(0)
+	files["guardrails/night.rego"] = &fstest.MapFile{Data: []byte("package rowan.guardrails\n\ndeny contains \"B is closed\" if endswith(input.resource, \"/B-0\")\n")}
+	b, err := bundle.LoadWithRego(files, "canary", conditions.AWS())
+	require.NoError(t, err)
+	require.NoError(t, l.Reload(t.Context(), server.Candidate{Bundle: b}))
+	err = both(t.Context(), c, 0, 0)
+	requireCode(t, err, "AccessDeniedException")
+	require.ErrorContains(t, err, "table/B-0 with an explicit deny in a guardrail")
+	require.NotContains(t, err.Error(), "closed")
+	_, err = c.BatchGetItem(t.Context(), &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{"A-0": {Keys: []item{{"User": text("ann")}}}}})
+	require.NoError(t, err, "its twin")
+	require.NoError(t, l.Reload(t.Context(), server.Candidate{Bundle: plain}))
 	require.NoError(t, both(t.Context(), c, 0, 0))
 }

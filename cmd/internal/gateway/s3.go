@@ -202,7 +202,7 @@ func (s *S3) keys(r *http.Request) []identity.ContextKey {
 func (x *s3Call) call(op *s3object.Operation) error {
 	for i := range op.Checks {
 		c := &op.Checks[i]
-		if err := x.ask(x.caller, &question{c.Action, c.Resource, c.Fill, x.keys}); err != nil {
+		if err := x.ask(x.r.Context(), x.caller, &question{c.Action, c.Resource, c.Fill, x.keys}); err != nil {
 			return err
 		}
 	}
@@ -298,7 +298,7 @@ func (x *s3Call) deleteObjects() error {
 	allowed := all[:0:0]
 	for i := range all {
 		d := &all[i]
-		err := x.ask(x.caller, &question{d.Check.Action, d.Check.Resource, d.Check.Fill, x.keys})
+		err := x.ask(x.r.Context(), x.caller, &question{d.Check.Action, d.Check.Resource, d.Check.Fill, x.keys})
 		var no *denied
 		switch {
 		case errors.As(err, &no):

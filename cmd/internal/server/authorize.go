@@ -74,12 +74,23 @@ func (x *exchange) authorize(caller *engine.Caller, action, resource string) err
 	}
 	d := caller.Evaluator.Decide(q)
 	if d.Allowed() {
-		return nil
+		return x.guarded(q)
 	}
 	f := badRequest("AccessDeniedException", "%s", httpauth.Denial(q, d))
 	if d.Fault != engine.NoFault {
 		f.cause = errors.New(d.Fault.String())
 	}
+	return f
+}
+
+// guarded asks the guardrails in Rego, which have the last word.
+func (x *exchange) guarded(q *engine.Request) error {
+	err := x.Guardrail(x.r.Context(), q)
+	if err == nil {
+		return nil
+	}
+	f := badRequest("AccessDeniedException", "%s", httpauth.GuardrailDenial(q))
+	f.cause = err
 	return f
 }
 

@@ -15,7 +15,10 @@ import (
 	"github.com/alexedwards/argon2id"
 
 	"github.com/rowan-authz/rowan/bundle"
+	"github.com/rowan-authz/rowan/cmd/internal/rego"
 	"github.com/rowan-authz/rowan/cmd/internal/saml"
+	"github.com/rowan-authz/rowan/conditions"
+	"github.com/rowan-authz/rowan/engine"
 	"github.com/rowan-authz/rowan/identity"
 	"github.com/rowan-authz/rowan/identity/httpauth"
 	"github.com/rowan-authz/rowan/identity/oidc"
@@ -85,6 +88,8 @@ type Deployment struct {
 	// Loaded is when the bundle came into force.
 	Loaded time.Time
 
+	guardrails *rego.Guardrails
+
 	options  *Options
 	secrets  *Secrets
 	store    identity.Store
@@ -99,6 +104,24 @@ type Deployment struct {
 // then.
 func (d *Deployment) Expired(now time.Time) bool {
 	return !d.Expires.IsZero() && !now.Before(d.Expires)
+}
+
+// Guarded reports whether the bundle has guardrails in Rego.
+func (d *Deployment) Guarded() bool { return d.guardrails != nil }
+
+// Guardrail asks the bundle's guardrails in Rego about a request that its
+// policies allow. Nil means that nothing denies it, at no cost if there are none;
+// any error denies, and says why: a *rego.DeniedError is what the guardrails say
+// themselves.
+func (d *Deployment) Guardrail(ctx context.Context, r *engine.Request) error {
+	if d.guardrails == nil {
+		return nil
+	}
+	err := d.guardrails.Check(ctx, r, d.options.Now())
+	if _, own := errors.AsType[*rego.DeniedError](err); err != nil && !own {
+		d.log.ErrorContext(ctx, "the guardrails gave no answer, which denies", "action", r.Action, "resource", r.Resource, "error", err)
+	}
+	return err
 }
 
 // Replaced is closed when another bundle has come into force.
@@ -124,7 +147,7 @@ func (l *Live) open(ctx context.Context, c *Candidate, before *Deployment) (d *D
 	}
 	if now := o.Now(); d.Expired(now) {
 		return nil, &RefusalError{Kind: "expired", Err: fmt.Errorf("the bundle expired at %s", d.Expires.UTC().Format(time.RFC3339))}
-	} else if err := Check(c.Bundle, now); err != nil {
+	} else if d.guardrails, err = Check(ctx, c.Bundle, now); err != nil {
 		return nil, err
 	}
 	if before == nil {
@@ -151,20 +174,25 @@ func (l *Live) open(ctx context.Context, c *Candidate, before *Deployment) (d *D
 }
 
 // Check refuses a bundle that should not be served though it was loaded: one
-// that lets nobody do anything and does not say so, and one that fails the tests
-// that it demands.
-func Check(b *bundle.Bundle, now time.Time) error {
-	switch {
-	case !b.AllowEmpty && len(b.Roles)+len(b.Administrators)+len(b.Resources) == 0:
-		return &RefusalError{Kind: "empty", Err: errEmpty}
-	case !b.RequireTests:
-		return nil
+// that lets nobody do anything and does not say so, one whose guardrails in Rego
+// do not compile, and one that fails the tests that it demands. It returns the
+// guardrails, nil without any.
+func Check(ctx context.Context, b *bundle.Bundle, now time.Time) (*rego.Guardrails, error) {
+	if !b.AllowEmpty && len(b.Roles)+len(b.Administrators)+len(b.Resources) == 0 {
+		return nil, &RefusalError{Kind: "empty", Err: errEmpty}
 	}
-	return passes(b, now)
+	g, err := rego.Compile(ctx, b.Rego, conditions.AWS())
+	if err != nil {
+		return nil, &RefusalError{Kind: "guardrail", Err: err}
+	}
+	if b.RequireTests {
+		err = passes(ctx, b, g, now)
+	}
+	return g, err
 }
 
 // passes runs the tests of a bundle.
-func passes(b *bundle.Bundle, now time.Time) error {
+func passes(ctx context.Context, b *bundle.Bundle, g *rego.Guardrails, now time.Time) error {
 	suites, err := b.Suites()
 	if err == nil && len(suites) == 0 {
 		err = errNoTests
@@ -172,7 +200,7 @@ func passes(b *bundle.Bundle, now time.Time) error {
 	if err != nil {
 		return &RefusalError{Kind: "tests", Err: err}
 	}
-	r := bundle.Run(b, suites, bundle.RunOptions{Now: now})
+	r := bundle.Run(b, suites, bundle.RunOptions{Now: now, Guardrail: g.Hook(ctx, now)})
 	if r.Failed > 0 || r.Passed == 0 {
 		return &RefusalError{Kind: "tests", Err: fmt.Errorf("the bundle's own tests: %d passed, %d failed: %s", r.Passed, r.Failed, failures(&r))}
 	}

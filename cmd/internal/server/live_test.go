@@ -208,6 +208,11 @@ func TestReloadRefuses(t *testing.T) {
 		"a secret of nobody": {func(t *testing.T) Candidate {
 			return Candidate{Bundle: loadDemo(t, changedDemo), Secrets: &Secrets{AccessKeys: map[string]identity.Secret{"AKIANOBODY": identity.NewSecret([]byte("x"))}}}
 		}, "other", "AKIANOBODY"},
+		"a guardrail that does not compile": {func(t *testing.T) Candidate {
+			b, err := bundle.LoadWithRego(demoFiles(t, map[string]string{"guardrails/x.rego": "package rowan.guardrails\n\ndeny contains \"x\" if input.acton == \"x\"\n"}), "demo", conditions.AWS())
+			require.NoError(t, err)
+			return Candidate{Bundle: b}
+		}, "guardrail", "demo/guardrails/x.rego:3:"},
 		"a bundle that is not accepted": {func(t *testing.T) Candidate {
 			return Candidate{Bundle: loadDemo(t, changedDemo), Origin: Origin{Version: 13}}
 		}, "rollback", "thirteen"},
