@@ -21,6 +21,7 @@ type commandLine struct {
 	Bench      benchCommand      `cmd:"" help:"Measure how fast the questions of a bundle's tests are decided."`
 	Demo       demoCommand       `cmd:"" help:"Show who may do what on whose row, on a bundle that is built in."`
 	Serve      serveCommand      `cmd:"" help:"Serve the bundle's pools to AWS SDKs: sign-in, identities, temporary credentials."`
+	Ready      readyCommand      `cmd:"" help:"Ask whether a rowan serve is ready: a probe."`
 	Bundle     bundleCommand     `cmd:"" help:"Pack, sign, verify and show bundles."`
 	Keys       keysCommand       `cmd:"" help:"Make and rotate key files."`
 	Export     exportCommand     `cmd:"" help:"Write a bundle's policies in the language of a store."`

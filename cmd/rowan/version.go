@@ -3,7 +3,12 @@ package main
 import (
 	"runtime"
 	"runtime/debug"
+	"strings"
 )
+
+// builtVersion and builtRevision are what `make binary` says of its source; empty in other
+// builds. A revision that ends in "-dirty" had changes on top.
+var builtVersion, builtRevision string
 
 // versionCommand is `rowan version`.
 type versionCommand struct{}
@@ -43,6 +48,11 @@ func (*versionCommand) Run(c *console) error {
 
 func thisBuild() build {
 	b := build{Version: "unknown", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	if builtVersion != "" {
+		b.Version = builtVersion
+		b.Revision, b.Modified = strings.CutSuffix(builtRevision, "-dirty")
+		return b
+	}
 	read, ok := debug.ReadBuildInfo()
 	if !ok {
 		return b
