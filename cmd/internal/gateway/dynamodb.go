@@ -80,6 +80,10 @@ func badCall(namespace, name, message string) *dynamoError {
 
 // ServeHTTP answers one request.
 func (d *DynamoDB) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	answered(d.receive, w, r)
+}
+
+func (d *DynamoDB) receive(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Amzn-Requestid", requestID(d.options.Random))
 	w.Header().Set("Date", d.options.Now().UTC().Format(http.TimeFormat)) // clients set their clock by it
 	if r.Method != http.MethodPost || r.RequestURI != "/" {

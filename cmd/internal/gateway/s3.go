@@ -51,6 +51,10 @@ func (g *guard) s3(d *server.Deployment) (s *S3, err error) {
 
 // ServeHTTP answers one request.
 func (s *S3) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	answered(s.receive, w, r)
+}
+
+func (s *S3) receive(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Amz-Request-Id", requestID(s.options.Random))
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	if !s.named(r.Host) {
