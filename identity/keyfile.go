@@ -75,6 +75,14 @@ func parseKeyFile(src []byte) (*keyFile, error) {
 
 // readKeys returns the keys of a ring that NewKeyring takes.
 func readKeys(entries []keyEntry) ([]Key, error) {
+	keys, err := decodeKeys(entries)
+	if err != nil {
+		return nil, err
+	}
+	return keys, checkKeys(keys)
+}
+
+func decodeKeys(entries []keyEntry) ([]Key, error) {
 	keys := make([]Key, len(entries))
 	for i, e := range entries {
 		secret, err := base64.RawURLEncoding.Strict().DecodeString(e.Secret)
@@ -83,7 +91,7 @@ func readKeys(entries []keyEntry) ([]Key, error) {
 		}
 		keys[i] = Key{ID: e.ID, Secret: NewSecret(secret), SealFrom: e.SealFrom, SealUntil: e.SealUntil, OpenUntil: e.OpenUntil}
 	}
-	return keys, checkKeys(keys)
+	return keys, nil
 }
 
 // GenerateKeys makes a key file with one new key of each ring, which seal from
@@ -117,34 +125,45 @@ func RotateKeys(src []byte, random io.Reader, now time.Time, overlap, maxLifetim
 	if err != nil {
 		return nil, err
 	}
-	// A whole second that is not before overlap has passed.
-	from := now.Add(overlap + time.Second - 1).UTC().Truncate(time.Second)
-	var newest uint32
-	for i := range f.Sessions {
-		e := &f.Sessions[i]
-		newest = max(newest, e.ID)
-		switch {
-		case e.SealFrom.After(now):
-			return nil, fmt.Errorf("rotation: key %d seals only from %s", e.ID, e.SealFrom.Format(time.RFC3339))
-		case e.SealUntil.IsZero():
-			e.SealUntil, e.OpenUntil = from, from.Add(maxLifetime)
-		}
+	if f.Sessions, err = rotated(f.Sessions, 1, random, now, overlap, maxLifetime); err != nil {
+		return nil, fmt.Errorf("rotation: %w", err)
 	}
-	if newest == ^uint32(0) {
-		return nil, errors.New("rotation: no id is left")
-	}
-	e, err := newKeyEntry(random, newest+1, from)
-	if err != nil {
-		return nil, err
-	}
-	f.Sessions = slices.DeleteFunc(f.Sessions, func(e keyEntry) bool { return !e.OpenUntil.IsZero() && !now.Before(e.OpenUntil) })
-	f.Sessions = append(f.Sessions, e)
 	out, err := f.print()
 	if err != nil {
 		return nil, err
 	}
 	_, _, err = ParseKeys(out) // such as too many keys
 	return out, err
+}
+
+// rotated returns entries with a new one, which seals from overlap after now,
+// and without those whose time is over. Its id is one above the highest, first
+// if there are none.
+func rotated(entries []keyEntry, first uint32, random io.Reader, now time.Time, overlap, maxLifetime time.Duration) ([]keyEntry, error) {
+	// A whole second that is not before overlap has passed.
+	from := now.Add(overlap + time.Second - 1).UTC().Truncate(time.Second)
+	newest := first - 1
+	var out []keyEntry
+	for _, e := range entries {
+		newest = max(newest, e.ID)
+		switch {
+		case e.SealFrom.After(now):
+			return nil, fmt.Errorf("key %d seals only from %s", e.ID, e.SealFrom.Format(time.RFC3339))
+		case e.SealUntil.IsZero():
+			e.SealUntil, e.OpenUntil = from, from.Add(maxLifetime)
+		}
+		if e.OpenUntil.IsZero() || now.Before(e.OpenUntil) {
+			out = append(out, e)
+		}
+	}
+	if newest == ^uint32(0) {
+		return nil, errors.New("no id is left")
+	}
+	e, err := newKeyEntry(random, newest+1, from)
+	if err != nil {
+		return nil, err
+	}
+	return append(out, e), nil
 }
 
 func newKeyEntry(random io.Reader, id uint32, from time.Time) (keyEntry, error) {

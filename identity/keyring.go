@@ -13,6 +13,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,6 +30,8 @@ const (
 	PurposeVerifier   Purpose = "verifier"    // password verifiers and TOTP secrets at rest
 	PurposeSigningKey Purpose = "signing-key" // private keys at rest
 	PurposeCode       Purpose = "code"        // confirmation and authorization codes
+
+	PurposeSessionKeys Purpose = "session-keys" // keys of session tokens at rest
 )
 
 var (
@@ -36,7 +39,8 @@ var (
 	// these additional data, or whose key is no longer to be used. It tells no
 	// more, and takes as long for each cause.
 	ErrSealed = errors.New("sealed text does not open")
-	// ErrNoSealingKey means that every key's time to seal is over or to come.
+	// ErrNoSealingKey means that every key's time to seal is over or to come, or
+	// that nobody knows, since shared keys could not be read for too long.
 	ErrNoSealingKey = errors.New("no key of the ring may seal now")
 )
 
@@ -65,14 +69,24 @@ const (
 //
 // Source: identity-protocol §3.3; NIST SP 800-38D §8.3; RFC 5869.
 type Keyring struct {
-	keys    []Key // those that seal first come first
-	random  io.Reader
-	ciphers sync.Map // by derivation: cipher.AEAD
+	random io.Reader
+	ring   atomic.Pointer[ring]
+	shared *sharedKeys // nil for keys that stay as they are
 }
 
-type derivation struct {
-	id      uint32
-	purpose Purpose
+// ring is the keys at one time. It is immutable.
+type ring struct {
+	keys []*ringKey // those that seal first come first
+	// asked is when the keys were read from where they are shared, and maxStale
+	// how long they are used; a maxStale of zero is for keys that are not shared.
+	asked    time.Time
+	maxStale time.Duration
+}
+
+// ringKey is a key with what is derived from it.
+type ringKey struct {
+	Key
+	ciphers sync.Map // by Purpose: cipher.AEAD
 }
 
 // NewKeyring makes a ring of at least one key. random gives the nonces and is
@@ -81,14 +95,27 @@ func NewKeyring(keys []Key, random io.Reader) (*Keyring, error) {
 	if random == nil {
 		return nil, errors.New("a keyring needs a source of randomness")
 	}
+	r, err := newRing(keys)
+	if err != nil {
+		return nil, err
+	}
+	k := &Keyring{random: random}
+	k.ring.Store(r)
+	return k, nil
+}
+
+func newRing(keys []Key) (*ring, error) {
 	if err := checkKeys(keys); err != nil {
 		return nil, err
 	}
-	sorted := slices.Clone(keys)
-	slices.SortFunc(sorted, func(a, b Key) int {
+	r := &ring{keys: make([]*ringKey, len(keys))}
+	for i := range keys {
+		r.keys[i] = &ringKey{Key: keys[i]}
+	}
+	slices.SortFunc(r.keys, func(a, b *ringKey) int {
 		return cmp.Or(a.SealFrom.Compare(b.SealFrom), cmp.Compare(a.ID, b.ID))
 	})
-	return &Keyring{keys: sorted, random: random}, nil
+	return r, nil
 }
 
 // checkKeys refuses keys that make no ring.
@@ -147,16 +174,20 @@ const (
 // at now, bound to the purpose and to aad, which is not part of the result. It
 // wraps ErrNoSealingKey, and fails if there is no randomness.
 func (k *Keyring) Seal(now time.Time, purpose Purpose, aad, plaintext []byte) ([]byte, error) {
-	for i := len(k.keys) - 1; i >= 0; i-- {
-		if k.keys[i].seals(now) {
-			return k.seal(&k.keys[i], purpose, aad, plaintext)
+	r := k.ring.Load()
+	if r.stale(now) {
+		return nil, fmt.Errorf("%w: shared keys were last read at %s", ErrNoSealingKey, r.asked.UTC().Format(time.RFC3339))
+	}
+	for _, key := range slices.Backward(r.keys) {
+		if key.seals(now) {
+			return k.seal(key, purpose, aad, plaintext)
 		}
 	}
 	return nil, fmt.Errorf("%w (%s)", ErrNoSealingKey, now.UTC().Format(time.RFC3339))
 }
 
-func (k *Keyring) seal(key *Key, purpose Purpose, aad, plaintext []byte) ([]byte, error) {
-	aead, err := k.cipher(key, purpose)
+func (k *Keyring) seal(key *ringKey, purpose Purpose, aad, plaintext []byte) ([]byte, error) {
+	aead, err := key.cipher(purpose)
 	if err != nil {
 		return nil, err
 	}
@@ -175,17 +206,18 @@ func (k *Keyring) Open(now time.Time, purpose Purpose, aad, sealed []byte) ([]by
 	return plaintext, err
 }
 
-// open also returns the key that opened the text, whose OpenUntil holds for
-// what is kept of it.
-func (k *Keyring) open(now time.Time, purpose Purpose, aad, sealed []byte) ([]byte, *Key, error) {
+// open also returns the key that opened the text: whoever keeps what it says
+// asks opens again.
+func (k *Keyring) open(now time.Time, purpose Purpose, aad, sealed []byte) ([]byte, *ringKey, error) {
 	if len(sealed) < sealedMin {
 		return nil, nil, ErrSealed
 	}
+	r := k.ring.Load()
 	id := binary.BigEndian.Uint32(sealed[1:])
-	i := slices.IndexFunc(k.keys, func(key Key) bool { return key.ID == id })
-	good := i >= 0 && sealed[0] == sealedVersion && k.keys[max(i, 0)].opens(now)
-	key := &k.keys[max(i, 0)] // some key, so that a bad id takes as long
-	aead, err := k.cipher(key, purpose)
+	i := slices.IndexFunc(r.keys, func(key *ringKey) bool { return key.ID == id })
+	key := r.keys[max(i, 0)] // some key, so that a bad id takes as long
+	good := i >= 0 && sealed[0] == sealedVersion && key.opens(now) && !r.stale(now)
+	aead, err := key.cipher(purpose)
 	if err != nil {
 		return nil, nil, ErrSealed
 	}
@@ -197,13 +229,34 @@ func (k *Keyring) open(now time.Time, purpose Purpose, aad, sealed []byte) ([]by
 	return plaintext, key, nil
 }
 
+// opens reports whether the key, which was of the ring, is still to open at
+// now.
+func (k *Keyring) opens(key *ringKey, now time.Time) bool {
+	r := k.ring.Load()
+	if r.stale(now) {
+		return false
+	}
+	for _, x := range r.keys {
+		if x == key || x.ID == key.ID && x.Secret.Equal(key.Secret) {
+			return x.opens(now)
+		}
+	}
+	return false
+}
+
+// stale reports whether the keys were read so long ago that others may use
+// different ones. A reader's now may be from just before.
+func (r *ring) stale(now time.Time) bool {
+	return r.maxStale > 0 && (now.Sub(r.asked) > r.maxStale || r.asked.Sub(now) > MaxClockSkew)
+}
+
 // MAC authenticates data, part by part, with the oldest key of the ring, so
 // that it stays the same while newer keys come. It changes when the oldest key
 // goes: what must never change, such as an answer about a user that does not
 // exist, wants a ring whose keys stay.
 func (k *Keyring) MAC(purpose Purpose, data ...[]byte) [32]byte {
 	var out [32]byte
-	oldest := slices.MinFunc(k.keys, func(a, b Key) int { return cmp.Compare(a.ID, b.ID) })
+	oldest := slices.MinFunc(k.ring.Load().keys, func(a, b *ringKey) int { return cmp.Compare(a.ID, b.ID) })
 	h := hmac.New(sha256.New, oldest.derive("mac", purpose))
 	for _, part := range data {
 		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
@@ -222,12 +275,11 @@ func boundData(purpose Purpose, head, aad []byte) []byte {
 }
 
 // cipher returns the key's cipher for the purpose.
-func (k *Keyring) cipher(key *Key, purpose Purpose) (cipher.AEAD, error) {
-	d := derivation{key.ID, purpose}
-	if made, ok := k.ciphers.Load(d); ok {
+func (k *ringKey) cipher(purpose Purpose) (cipher.AEAD, error) {
+	if made, ok := k.ciphers.Load(purpose); ok {
 		return made.(cipher.AEAD), nil
 	}
-	block, err := aes.NewCipher(key.derive("seal", purpose))
+	block, err := aes.NewCipher(k.derive("seal", purpose))
 	if err != nil {
 		return nil, err
 	}
@@ -235,7 +287,7 @@ func (k *Keyring) cipher(key *Key, purpose Purpose) (cipher.AEAD, error) {
 	if err != nil {
 		return nil, err
 	}
-	k.ciphers.Store(d, aead)
+	k.ciphers.Store(purpose, aead)
 	return aead, nil
 }
 

@@ -196,24 +196,18 @@ type revocations struct {
 }
 
 // refreshed returns what the store knows now, reading as little as it can.
-func (r *revocations) refreshed(ctx context.Context, store Store, now time.Time, reread time.Duration) (*revocations, error) {
-	fresh := &revocations{asked: now, read: now}
-	err := store.View(ctx, func(tx Tx) error {
-		var err error
-		if fresh.changes, err = countChanges(tx); err != nil {
-			return err
-		}
-		if r != nil && r.changes == fresh.changes && now.Sub(r.read) < reread {
-			fresh.read, fresh.cuts = r.read, r.cuts
-			return nil
-		}
-		fresh.cuts, err = readCuts(tx)
-		return err
-	})
+func (r *revocations) refreshed(tx Tx, now time.Time, reread time.Duration) (*revocations, error) {
+	changes, err := countChanges(tx)
 	if err != nil {
-		return nil, fmt.Errorf("reading revocations: %w", err)
+		return nil, err
 	}
-	return fresh, nil
+	fresh := &revocations{asked: now, read: now, changes: changes}
+	if r != nil && r.changes == changes && now.Sub(r.read) < reread {
+		fresh.read, fresh.cuts = r.read, r.cuts
+		return fresh, nil
+	}
+	fresh.cuts, err = readCuts(tx)
+	return fresh, err
 }
 
 func readCuts(tx Tx) (map[revocationName]int64, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,13 +21,14 @@ type SessionsOptions struct {
 	Account *Account
 	// Keys opens session tokens.
 	Keys *Keyring
-	// Store holds revocations.
+	// Store holds revocations, and the keys of NewSharedKeyring.
 	Store Store
 	Now   func() time.Time
-	// Poll is how often Run asks for revocations, 2 s if zero: so soon, and the
+	// Poll is how often Run asks for revocations, 1 s if zero: so soon, and the
 	// time of one read later, every replica knows of one. MaxStale is how long
 	// sessions are opened while the store cannot be asked, one minute if zero,
-	// at least Poll: the bound of a revocation whatever happens.
+	// at least Poll and at most MaxStaleness: the bound of a revocation whatever
+	// happens.
 	Poll, MaxStale time.Duration
 	// CacheSize is how many sessions are kept open, 10,000 if zero.
 	CacheSize int
@@ -60,10 +62,15 @@ type revoked struct {
 }
 
 const (
-	defaultPoll      = 2 * time.Second
+	defaultPoll      = time.Second
 	defaultMaxStale  = time.Minute
 	defaultCacheSize = 10_000
 )
+
+// MaxStaleness is the longest MaxStale. With the skew of clocks and the time of
+// a commit it is within SessionKeyOverlap: whoever opens sessions knows the keys
+// that seal.
+const MaxStaleness = 5 * time.Minute
 
 // MaxClockSkew is how far the clocks of processes that share keys or a store
 // may differ. What was issued further ahead of our clock is not taken, and what
@@ -89,8 +96,8 @@ func NewSessions(o SessionsOptions) (*Sessions, error) {
 	if s.maxStale == 0 {
 		s.maxStale = max(defaultMaxStale, s.poll)
 	}
-	if s.maxStale < s.poll {
-		return nil, fmt.Errorf("sessions: revocations are asked for every %v and stale after %v", s.poll, s.maxStale)
+	if s.maxStale < s.poll || s.maxStale > MaxStaleness {
+		return nil, fmt.Errorf("sessions: revocations are asked for every %v and stale after %v, which is from that to %v", s.poll, s.maxStale, MaxStaleness)
 	}
 	size := o.CacheSize
 	if size == 0 {
@@ -108,7 +115,7 @@ func NewSessions(o SessionsOptions) (*Sessions, error) {
 type opened struct {
 	by      *Sessions
 	session *Session // itself: what counts, whatever became of a copy
-	key     *Key     // which opened the token
+	key     *ringKey // which opened the token
 	names   []revocationName
 	caller  func() (*engine.Caller, error) // made once
 }
@@ -138,6 +145,9 @@ func (s *Sessions) Open(ctx context.Context, accessKeyID, token string) (*Sessio
 		if !errors.Is(err, ErrRevocationsStale) { // which passes
 			s.cache.remove(name)
 		}
+		return nil, err
+	}
+	if err := s.Ready(); err != nil { // the key may be one that we do not know yet
 		return nil, err
 	}
 	session, err := s.open(accessKeyID, token)
@@ -171,14 +181,14 @@ func (s *Sessions) check(session *Session) error {
 	known := s.known.Load() // before the clock is read, lest it lie ahead
 	now := s.now()
 	switch {
-	case !session.opened.key.opens(now):
+	case s.stale(known, now):
+		return ErrRevocationsStale
+	case !s.keys.opens(session.opened.key, now):
 		return ErrSessionToken
 	case !now.Before(session.Expires):
 		return ErrSessionExpired
 	case session.IssuedAt.After(now.Add(MaxClockSkew)):
 		return fmt.Errorf("%w: issued in the future", ErrSessionToken)
-	case s.stale(known, now):
-		return ErrRevocationsStale
 	case known.revoked(session.opened.names, session.IssuedAt.Unix()):
 		return ErrSessionRevoked
 	}
@@ -196,6 +206,16 @@ func (s *Sessions) Ready() error {
 		return ErrRevocationsStale
 	}
 	return nil
+}
+
+// Age is how long ago what is known of revocations and shared keys was read; the
+// longest duration before the first time.
+func (s *Sessions) Age() time.Duration {
+	known := s.known.Load()
+	if known == nil {
+		return math.MaxInt64
+	}
+	return max(0, s.now().Sub(known.asked))
 }
 
 // Caller returns what the engine needs to decide requests of a session that
@@ -217,26 +237,44 @@ func (s *Sessions) Caller(session *Session) (*engine.Caller, error) {
 	return s.account.aged(caller, session, s.now())
 }
 
-// Refresh asks once for revocations. After an error what was known holds on,
-// until it is stale.
+// Refresh asks once for revocations and shared keys. After an error what was
+// known holds on, until it is stale.
 func (s *Sessions) Refresh(ctx context.Context) error {
 	s.refreshing.Lock() // so that no slow reader puts back what was before
 	defer s.refreshing.Unlock()
-	fresh, err := s.known.Load().refreshed(ctx, s.store, s.now(), s.maxStale)
-	if err != nil {
+	var fresh *revocations
+	var keys []byte
+	now := s.now()
+	err := s.store.View(ctx, func(tx Tx) (err error) {
+		if s.keys.shared != nil {
+			if keys, err = readShared(tx); err != nil {
+				return fmt.Errorf("session keys: %w", err)
+			}
+		}
+		fresh, err = s.known.Load().refreshed(tx, now, s.maxStale)
 		return err
+	})
+	if err == nil {
+		err = s.keys.adopt(keys, now, s.maxStale)
+	}
+	if err != nil {
+		return fmt.Errorf("reading revocations: %w", err)
 	}
 	s.known.Store(fresh)
 	return nil
 }
 
-// Run refreshes at once and then every Poll until ctx ends. It tells failed
-// of errors, if that is not nil.
+// Run refreshes at once and then every Poll until ctx ends, and rotates keys. It
+// tells failed of errors, if that is not nil.
 func (s *Sessions) Run(ctx context.Context, failed func(error)) {
 	tick := time.NewTicker(s.poll)
 	defer tick.Stop()
 	for {
-		if err := s.refreshWithin(ctx, s.maxStale); err != nil && ctx.Err() == nil && failed != nil {
+		err := s.refreshWithin(ctx, s.maxStale)
+		if err == nil {
+			err = s.Rotate(ctx)
+		}
+		if err != nil && ctx.Err() == nil && failed != nil {
 			failed(err)
 		}
 		select {

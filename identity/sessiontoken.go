@@ -75,7 +75,7 @@ func (k *Keyring) SealSession(now time.Time, s *Session) (string, error) {
 // openSession returns the session of a token, whatever the time it is for, and
 // the key that opened it. Every failure is ErrSessionToken. It is not for
 // callers: what it returns holds the secret.
-func (k *Keyring) openSession(now time.Time, accessKeyID, token string) (*Session, *Key, error) {
+func (k *Keyring) openSession(now time.Time, accessKeyID, token string) (*Session, *ringKey, error) {
 	// The decoder skips line ends.
 	if len(token) > MaxSessionToken || strings.ContainsAny(token, "\r\n") {
 		return nil, nil, ErrSessionToken

@@ -28,11 +28,15 @@ import (
 type serveCommand struct {
 	Bundles bundleFlags `embed:""`
 
-	Listen  string `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Where to listen: host:port, port 0 for any, or unix:PATH. Default 127.0.0.1:8080."`
-	URL     string `name:"url" placeholder:"URL" help:"The address that clients use, which tokens name as their issuer. Default: where it listens."`
-	Data    string `placeholder:"DIR" help:"Where the store and the keys are by default: $XDG_STATE_HOME/rowan, or ~/.local/state/rowan."`
-	Store   string `placeholder:"URL" help:"sqlite:PATH, postgres://… or memory:. Default: rowan.db in the data directory, with --dev memory:."`
-	Keys    string `placeholder:"FILE" help:"The key file, of rowan keys new. Default: keys.json in the data directory, made when there is none."`
+	Listen string `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Where to listen: host:port, port 0 for any, or unix:PATH. Default 127.0.0.1:8080."`
+	URL    string `name:"url" placeholder:"URL" help:"The address that clients use, which tokens name as their issuer. Default: where it listens."`
+	Data   string `placeholder:"DIR" help:"Where the store and the keys are by default: $XDG_STATE_HOME/rowan, or ~/.local/state/rowan."`
+	Store  string `placeholder:"URL" help:"sqlite:PATH, postgres://… or memory:. Default: rowan.db in the data directory, with --dev memory:."`
+	Keys   string `placeholder:"FILE" help:"The key file, of rowan keys new. Default: keys.json in the data directory, made when there is none."`
+
+	KeyLife  time.Duration `name:"session-key-life" default:"24h" placeholder:"TIME" help:"How long a key seals session tokens before the next one does: 30m or more, which servers make and share through the store, or 0 to make none. Default 24h."`
+	MaxStale time.Duration `name:"max-staleness" default:"1m" placeholder:"TIME" help:"How long sessions are taken while revocations and keys cannot be read from the store: from 1s to 5m. Default 1m."`
+
 	Secrets string `placeholder:"FILE" help:"The secrets that the bundle does not hold: accessKeys, clients, facebook, smtp. Those of administrators may be in the environment instead, as ROWAN_SECRET_ and the access key id."`
 	TLSCert string `name:"tls-cert" placeholder:"FILE" help:"The certificate, in PEM, with its chain."`
 	TLSKey  string `name:"tls-key" placeholder:"FILE" help:"The certificate's key, in PEM."`
@@ -86,7 +90,7 @@ func (s *serveCommand) serve(ctx context.Context, c *console, b *bundles, first 
 	c.tuneMemory()
 	options := server.Options{
 		Bundle: first.Bundle, Secrets: first.Secrets, Origin: first.Origin,
-		AllowLoopback: s.Dev, Now: c.now, Random: rand.Reader, Log: log,
+		AllowLoopback: s.Dev, MaxStale: s.MaxStale, Now: c.now, Random: rand.Reader, Log: log,
 	}
 	if options.Sender, err = s.sender(c, first.Secrets); err != nil {
 		return err
@@ -258,7 +262,11 @@ func (s *serveCommand) data(c *console) (string, error) {
 func (s *serveCommand) openKeys(c *console) (sessions, storage *identity.Keyring, err error) {
 	file := s.Keys
 	if file == "" && s.volatile() {
-		return newKeys(c.now())
+		made, err := identity.GenerateKeys(rand.Reader, c.now())
+		if err != nil {
+			return nil, nil, err
+		}
+		return s.keyrings(made)
 	}
 	if file == "" {
 		dir, err := s.data(c)
@@ -274,10 +282,23 @@ func (s *serveCommand) openKeys(c *console) (sessions, storage *identity.Keyring
 	if err != nil {
 		return nil, nil, err
 	}
-	if sessions, storage, err = keyrings(text); err != nil {
+	if sessions, storage, err = s.keyrings(text); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return sessions, storage, nil
+}
+
+// keyrings reads a key file. Keys of sessions are shared through the store.
+func (s *serveCommand) keyrings(file []byte) (sessions, storage *identity.Keyring, err error) {
+	first, _, err := identity.ParseKeys(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, storage, err = keyrings(file); err != nil {
+		return nil, nil, err
+	}
+	sessions, err = identity.NewSharedKeyring(first, rand.Reader, identity.SharedKeysOptions{Storage: storage, Life: s.KeyLife})
+	return sessions, storage, err
 }
 
 // makeKeys makes a key file unless it is there.

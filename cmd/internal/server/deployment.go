@@ -26,7 +26,7 @@ import (
 )
 
 // Options say what is served, and by what. All but Secrets, Origin, Rate, Poll,
-// HashParams, AllowLoopback, Accept and Observe must be there.
+// MaxStale, HashParams, AllowLoopback, Accept and Observe must be there.
 type Options struct {
 	// Bundle, Secrets and Origin are the first to come into force; Live.Reload
 	// brings others. Nil Secrets means none.
@@ -43,8 +43,9 @@ type Options struct {
 	// Rate bounds unsigned calls by address; the zero value means 20 a second,
 	// and 100 at once.
 	Rate Rate
-	// Poll is how often revocations are asked for; zero means 2 s.
-	Poll time.Duration
+	// Poll is how often revocations are asked for, and MaxStale how long sessions
+	// are taken while they cannot be; zero means 1 s and a minute.
+	Poll, MaxStale time.Duration
 	// HashParams are argon2id's; nil means those of package userpool.
 	HashParams *argon2id.Params
 	// AllowLoopback lets providers be on this machine: for development.
@@ -160,7 +161,7 @@ func (l *Live) open(ctx context.Context, c *Candidate, before *Deployment) (d *D
 		return nil, fmt.Errorf("identity pools: %w", err)
 	}
 	d.Sessions, err = identity.NewSessions(identity.SessionsOptions{
-		Account: d.Account, Keys: o.Sessions, Store: o.Store, Now: o.Now, Poll: o.Poll, Before: before.Sessions,
+		Account: d.Account, Keys: o.Sessions, Store: o.Store, Now: o.Now, Poll: o.Poll, MaxStale: o.MaxStale, Before: before.Sessions,
 	})
 	if err != nil {
 		return nil, err

@@ -45,6 +45,13 @@ func healthy(x *exchange) {
 type readyAnswer struct {
 	Status string      `json:"status"`
 	Bundle readyBundle `json:"bundle"`
+	// Revocations are as old as the last reading of them and of the keys of
+	// session tokens.
+	Revocations readyAge `json:"revocations"`
+}
+
+type readyAge struct {
+	AgeSeconds int64 `json:"ageSeconds"`
 }
 
 // readyBundle is the bundle in force. AgeSeconds is since it came into force,
@@ -59,7 +66,8 @@ type readyBundle struct {
 }
 
 // ready says whether requests should come here: the store answers, the bundle
-// is good, and nobody has asked us to end; and how old the bundle is.
+// is good, revocations and keys are known, and nobody has asked us to end; and
+// how old the bundle is, and what is known of the store.
 func ready(x *exchange) {
 	x.w.Header().Set("Cache-Control", "no-store")
 	code, text := http.StatusServiceUnavailable, "ready"
@@ -71,6 +79,8 @@ func ready(x *exchange) {
 	case err != nil:
 		x.cause = err
 		text = "the store does not answer"
+	case x.Sessions.Ready() != nil:
+		text = "revocations are stale"
 	default:
 		code = http.StatusOK
 	}
@@ -84,7 +94,7 @@ func ready(x *exchange) {
 		at := r.At.UTC()
 		b.RefusedAt = &at
 	}
-	body, err := json.Marshal(readyAnswer{text, b})
+	body, err := json.Marshal(readyAnswer{text, b, readyAge{int64(x.Sessions.Age().Seconds())}})
 	if err != nil {
 		x.fail(internal(err))
 		return

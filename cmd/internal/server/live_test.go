@@ -230,6 +230,7 @@ func TestReloadRefuses(t *testing.T) {
 			})
 			before := f.Current()
 			f.at = f.at.Add(90 * time.Second)
+			require.NoError(t, f.Current().Sessions.Refresh(t.Context()))
 			require.ErrorContains(t, f.Reload(t.Context(), c.candidate(t)), c.want)
 			require.Same(t, before, f.Current())
 			require.Equal(t, http.StatusOK, f.call(identities+"GetId", guest).Code)
