@@ -121,6 +121,10 @@ binary: ## Build bin/rowan: static, and of the same bytes wherever the same sour
 binary-check: ## Build the binary twice, as the Dockerfile does too; fail if the two differ or are not static.
 	@.ci/binary
 
+.PHONY: manifests-check
+manifests-check: ## Check the Kubernetes manifests against the types of its API.
+	@cd internal/tools && GOWORK=off go run ./manifests ../../docs/deploy/kubernetes/*.yaml
+
 # Each module must stand alone, as an embedder sees it: go.work can hide a missing requirement.
 .PHONY: standalone
 standalone: ## Build and vet every module without the workspace.
@@ -141,7 +145,7 @@ differential-short: ## Decide the 200,000 cases that CI asks without the race de
 	@$(MAKE) --no-print-directory differential N=200000
 
 # The tests stand behind the fuzzing so that their verdicts are what a reader of the log sees last.
-ci_steps := needs tools fmt-check vet lint standalone binary-check fuzz-short differential-short race gen clean-tree
+ci_steps := needs tools fmt-check vet lint standalone binary-check manifests-check fuzz-short differential-short race gen clean-tree
 
 .PHONY: ci
 ci: ## All that must hold before a change lands, on a clean checkout, each step timed.

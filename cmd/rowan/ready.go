@@ -18,20 +18,27 @@ import (
 // readyCommand is `rowan ready`: a probe for containers that have no curl.
 type readyCommand struct {
 	Address string        `arg:"" placeholder:"ADDRESS" help:"Where it listens: http://HOST:PORT, https://HOST:PORT, or unix:PATH for a socket without TLS."`
-	Within  time.Duration `default:"3s" placeholder:"DURATION" help:"How long to wait for the answer. Default 3s."`
+	Alive   bool          `help:"Ask only whether the process answers."`
+	Wait    time.Duration `placeholder:"DURATION" help:"Ask again for so long, until it is ready."`
 }
 
 // Help describes the command.
 func (*readyCommand) Help() string {
 	return `Asks /-/ready: whether the store answers, the bundle is good and the server is not about to end. Nothing secret is sent, so the certificate of a server on loopback is not checked.
 
-Exit status: 0 it is ready, 1 it is not or does not answer, 2 the question cannot be asked.
+Exit status: 0 it is ready, 1 it is not or does not answer within 3 s, 2 the question cannot be asked.
 
 Examples:
 
     rowan ready https://127.0.0.1:8443
-    rowan ready unix:/run/rowan/http.sock`
+    rowan ready --wait 1m unix:/run/rowan/http.sock`
 }
+
+// What a probe waits: for an answer, and before it asks again.
+const (
+	readyWithin = 3 * time.Second
+	readyPause  = 100 * time.Millisecond
+)
 
 // readyAnswer is the part of the answer that a probe reads.
 type readyAnswer struct {
@@ -43,34 +50,41 @@ type readyAnswer struct {
 
 // Run asks whether a server is ready.
 func (r *readyCommand) Run(c *console) error {
-	client, address, err := r.client()
+	client, base, err := r.client()
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), r.Within)
-	defer cancel()
-	text, err := askReady(ctx, client, address)
+	address := base + "/-/ready"
+	if r.Alive {
+		address = base + "/-/healthy"
+	}
+	until := c.now().Add(r.Wait)
+	good, text, err := askReady(client, address)
+	for !good && c.now().Before(until) {
+		time.Sleep(readyPause)
+		good, text, err = askReady(client, address)
+	}
 	var said readyAnswer
-	if err == nil && json.Unmarshal(text, &said) != nil {
-		err = fmt.Errorf("%s: no rowan serve answers there", r.Address)
+	if err == nil && (json.Unmarshal(text, &said) != nil || said.Status == "") {
+		good, err = false, fmt.Errorf("%s: no rowan serve answers there", r.Address)
 	}
-	if err != nil {
+	if !good {
+		c.raise(exitUnmet)
+	}
+	switch {
+	case err != nil:
 		c.say("%s", plain(err.Error()))
-		c.raise(exitUnmet)
-		return nil
-	}
-	if said.Status != "ready" {
-		c.raise(exitUnmet)
-	}
-	if c.format == "json" {
+	case c.format == "json":
 		c.printf("%s\n", text)
-		return nil
+	case said.Bundle.Digest == "":
+		c.printf("%s\n", plain(said.Status))
+	default:
+		c.printf("%s, bundle %s\n", plain(said.Status), plain(said.Bundle.Digest))
 	}
-	c.printf("%s, bundle %s\n", plain(said.Status), plain(said.Bundle.Digest))
 	return nil
 }
 
-// client returns what asks, and the address that it is to ask.
+// client returns what asks, and the address that it asks at.
 func (r *readyCommand) client() (*http.Client, string, error) {
 	t := &http.Transport{DisableKeepAlives: true}
 	c := &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -78,7 +92,7 @@ func (r *readyCommand) client() (*http.Client, string, error) {
 		t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", path)
 		}
-		return c, "http://localhost/-/ready", nil
+		return c, "http://localhost", nil
 	}
 	u, err := url.Parse(r.Address)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil ||
@@ -87,23 +101,23 @@ func (r *readyCommand) client() (*http.Client, string, error) {
 	}
 	// Its certificate names how clients call it.
 	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: server.Loopback(u.Hostname())}
-	return c, u.Scheme + "://" + u.Host + "/-/ready", nil
+	return c, u.Scheme + "://" + u.Host, nil
 }
 
-// askReady returns the answer of a server that is ready, or that says why not.
-func askReady(ctx context.Context, client *http.Client, address string) ([]byte, error) {
+// askReady returns the answer of a server, and whether it is the good one.
+func askReady(client *http.Client, address string) (good bool, text []byte, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), readyWithin)
+	defer cancel()
 	q, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return nil, err
+		return false, nil, err
 	}
 	a, err := client.Do(q)
 	if err != nil {
-		return nil, err
+		return false, nil, err
 	}
 	defer func() { _ = a.Body.Close() }() // it was only read
-	if a.StatusCode != http.StatusOK && a.StatusCode != http.StatusServiceUnavailable {
-		return nil, fmt.Errorf("%s answers with status %d", address, a.StatusCode)
-	}
 	const most = 64 << 10
-	return io.ReadAll(io.LimitReader(a.Body, most))
+	text, err = io.ReadAll(io.LimitReader(a.Body, most))
+	return err == nil && a.StatusCode == http.StatusOK, text, err
 }
