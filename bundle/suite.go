@@ -23,6 +23,8 @@ type Suite struct {
 	// Now is the suite's fixed clock; zero if it has none.
 	Now   time.Time
 	Tests []Test
+
+	identities []*suiteIdentity
 }
 
 // Test is one test of a suite.
@@ -94,6 +96,7 @@ func (b *Bundle) Suites() ([]*Suite, error) {
 				identities: map[string]*suiteIdentity{}, rows: map[string]*tableRows{},
 			}
 			r.read()
+			r.suite.identities = byName(r.identities)
 			out = append(out, r.suite)
 		}
 	}

@@ -109,6 +109,9 @@ func TestNarrow(t *testing.T) {
 		{name: "a Deny takes partitions out", policy: allow(reads, leading(`"a","b"`)) + `,{"Effect":"Deny","Action":"dynamodb:*","Resource":"*","Condition":{"ForAnyValue:StringEquals":{"dynamodb:LeadingKeys":"a"}}}`, operation: "Scan", body: `{` + within + `}`, want: []string{
 			query(`"KeyConditionExpression":"#k0 = :k0","ExpressionAttributeNames":{"#k0":"UserId"},"ExpressionAttributeValues":{":k0":{"S":"b"}}`),
 		}},
+		{name: "a value that another condition does not want is no partition", policy: allow(reads, `"ForAllValues:StringEquals":{"dynamodb:LeadingKeys":["a","b#1"]},"ForAnyValue:StringLike":{"dynamodb:LeadingKeys":"b#*"}`), operation: "Scan", body: `{` + within + `}`, want: []string{
+			query(`"KeyConditionExpression":"#k0 = :k0","ExpressionAttributeNames":{"#k0":"UserId"},"ExpressionAttributeValues":{":k0":{"S":"b#1"}}`),
+		}},
 		{name: "an index of numbers, without those that no number is", policy: allow(reads, leading(`"7","07","x",""`)), operation: "Scan", body: `{` + within + `,"IndexName":"ByRank"}`, want: []string{
 			query(`"IndexName":"ByRank","KeyConditionExpression":"#k0 = :k0","ExpressionAttributeNames":{"#k0":"Rank"},"ExpressionAttributeValues":{":k0":{"N":"7"}}`),
 		}},

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/rowan-authz/rowan/access/dynamoitem/internal/expression"
+	"github.com/rowan-authz/rowan/conditions"
 )
 
 // maxQueries is how many Queries a Scan may become.
@@ -260,6 +261,9 @@ func (q *queries) allowed(c *Check, projected bool) ([]string, error) {
 	texts, finite := f.Root().Values(0)
 	if !finite {
 		return nil, because("the policies do not confine %s of %s to known partition keys: %.300s", c.Action, c.Resource, f.String())
+	}
+	if !projected { // a value that one condition wants, another may not
+		texts = slices.DeleteFunc(texts, func(text string) bool { return !f.Keep([]conditions.Value{conditions.Text(text)}) })
 	}
 	return texts, nil
 }

@@ -95,7 +95,7 @@ func (ts *Tables) readKeys(ctx context.Context, c Conn, t *Table, where []Condit
 	b := &builder{dialect: ts.config.Dialect}
 	b.write("SELECT 1")
 	for i := range t.Columns {
-		b.write(", ", t.Columns[i].read(b.dialect))
+		b.write(", ", t.Columns[i].Read(b.dialect))
 	}
 	b.write(" FROM ", t.qualified(b.dialect), " WHERE ", always)
 	b.conditions(where)
@@ -129,8 +129,9 @@ func (ts *Tables) readKeys(ctx context.Context, c Conn, t *Table, where []Condit
 	return out, nil
 }
 
-// read is the column as SQL that gives what Value takes.
-func (c *Column) read(d Dialect) string {
+// Read is the column as an SQL expression that gives what Value takes, whatever
+// the driver.
+func (c *Column) Read(d Dialect) string {
 	name := d.quote(c.Name)
 	switch {
 	case d == SQLite:

@@ -186,7 +186,7 @@ func (w *witness) read(ctx context.Context, t *Table) (map[int][]conditions.Valu
 	b := &builder{dialect: PostgreSQL}
 	b.write("SELECT rowan_witness")
 	for i := range t.Columns {
-		b.write(", ", t.Columns[i].read(PostgreSQL))
+		b.write(", ", t.Columns[i].Read(PostgreSQL))
 	}
 	b.write(" FROM ", t.qualified(PostgreSQL))
 	s, err := b.statement(Unfiltered)

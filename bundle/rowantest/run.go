@@ -1,4 +1,5 @@
-// Package rowantest runs the suites of a bundle under `go test`.
+// Package rowantest runs the suites of a bundle under `go test`, and proves its
+// filters.
 //
 //	func TestPolicies(t *testing.T) { rowantest.Run(t, "policies") }
 package rowantest
@@ -18,19 +19,7 @@ import (
 // is none: a test that looks at nothing must not pass.
 func Run(t *testing.T, dir string) {
 	t.Helper()
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = root.Close() }) // it was only read
-	b, err := bundle.Load(root.FS(), dir, conditions.AWS())
-	if err != nil {
-		t.Fatalf("the bundle cannot be loaded:\n%v", err)
-	}
-	suites, err := b.Suites()
-	if err != nil {
-		t.Fatalf("the suites cannot be loaded:\n%v", err)
-	}
+	b, suites := load(t, dir)
 	if len(suites) == 0 {
 		t.Fatalf("%s has no suites: want tests/NAME_test.yaml", dir)
 	}
@@ -46,6 +35,25 @@ func Run(t *testing.T, dir string) {
 			}
 		})
 	}
+}
+
+// load reads a bundle and its suites.
+func load(t *testing.T, dir string) (*bundle.Bundle, []*bundle.Suite) {
+	t.Helper()
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = root.Close() }) // it was only read
+	b, err := bundle.Load(root.FS(), dir, conditions.AWS())
+	if err != nil {
+		t.Fatalf("the bundle cannot be loaded:\n%v", err)
+	}
+	suites, err := b.Suites()
+	if err != nil {
+		t.Fatalf("the suites cannot be loaded:\n%v", err)
+	}
+	return b, suites
 }
 
 func cells(t *testing.T, test *bundle.TestResult) {

@@ -1,0 +1,5 @@
+//go:build !race
+
+package dynamoproof_test
+
+const raceEnabled = false
