@@ -76,7 +76,7 @@ func (d *Decider) Test(ctx context.Context, in *rowanv1.TestRequest) (*rowanv1.T
 	if err != nil {
 		return nil, status.Errorf(codes.FailedPrecondition, "the tests cannot be read: %v", err)
 	}
-	r := bundle.Run(s.force.Bundle, suites, bundle.RunOptions{
+	r := s.force.Test(ctx, suites, bundle.RunOptions{
 		Now:    s.now,
 		Select: func(name string) bool { return strings.Contains(name, in.GetRun()) },
 	})

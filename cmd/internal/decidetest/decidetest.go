@@ -101,7 +101,7 @@ func Load(t testing.TB, files fstest.MapFS) *bundle.Bundle {
 	for p, f := range files {
 		all[p] = f
 	}
-	b, err := bundle.Load(all, "demo", conditions.AWS())
+	b, err := bundle.LoadWithRego(all, "demo", conditions.AWS())
 	require.NoError(t, err)
 	return b
 }

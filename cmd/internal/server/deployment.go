@@ -125,6 +125,12 @@ func (d *Deployment) Guardrail(ctx context.Context, r *engine.Request) error {
 	return err
 }
 
+// Test runs suites of the bundle with its guardrails.
+func (d *Deployment) Test(ctx context.Context, suites []*bundle.Suite, o bundle.RunOptions) bundle.Result {
+	o.Guardrail = d.guardrails.Hook(ctx, o.Now)
+	return bundle.Run(d.Bundle, suites, o)
+}
+
 // Replaced is closed when another bundle has come into force.
 func (d *Deployment) Replaced() <-chan struct{} { return d.replaced }
 
