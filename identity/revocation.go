@@ -101,8 +101,8 @@ func (r *Revocation) resolve(now time.Time) (revocationName, int64, error) {
 }
 
 // Revoke ends sessions. When it returns nil, that is durable, and this replica
-// knows; every other one knows it within Poll of SessionsOptions, and opens
-// nothing if it could not ask for MaxStale. What is malformed, and a role that
+// knows; every other one knows it within Poll of SessionsOptions, at once if the
+// store is an Announcer, and opens nothing if it could not ask for MaxStale. What is malformed, and a role that
 // the account does not have, is refused with InvalidParameter: whoever misspelt
 // it must not believe that sessions ended. An identity or a pool that is gone
 // may still have some.
@@ -150,7 +150,13 @@ func putRevocations(tx Tx, names []revocationName, cut int64) error {
 	if err != nil {
 		return err
 	}
-	return tx.Put(Record{Kind: revocationKind, Key: revocationChange, Value: value})
+	if err := tx.Put(Record{Kind: revocationKind, Key: revocationChange, Value: value}); err != nil {
+		return err
+	}
+	if a, ok := tx.(AnnouncerTx); ok {
+		return a.Announce()
+	}
+	return nil
 }
 
 // putRevocation writes a cut unless there is a later one.

@@ -264,11 +264,16 @@ func (s *Sessions) Refresh(ctx context.Context) error {
 	return nil
 }
 
-// Run refreshes at once and then every Poll until ctx ends, and rotates keys. It
-// tells failed of errors, if that is not nil.
+// Run refreshes at once, then every Poll, and when the store announces a change,
+// until ctx ends; and it rotates keys. It tells failed of errors, if that is not
+// nil.
 func (s *Sessions) Run(ctx context.Context, failed func(error)) {
 	tick := time.NewTicker(s.poll)
 	defer tick.Stop()
+	var heard <-chan struct{}
+	if a, ok := s.store.(Announcer); ok {
+		heard = a.Announcements(ctx)
+	}
 	for {
 		err := s.refreshWithin(ctx, s.maxStale)
 		if err == nil {
@@ -281,9 +286,15 @@ func (s *Sessions) Run(ctx context.Context, failed func(error)) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		case <-heard:
+			time.Sleep(announcementGap)
 		}
 	}
 }
+
+// announcementGap bounds how often announcements make Run ask: many at once are
+// one.
+const announcementGap = 5 * time.Millisecond
 
 // refreshWithin gives up in time for another attempt.
 func (s *Sessions) refreshWithin(ctx context.Context, limit time.Duration) error {

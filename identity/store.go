@@ -48,6 +48,24 @@ type Tx interface {
 	List(kind, group, after string, limit int) ([]Record, error)
 }
 
+// Announcer is a Store whose processes hear of each other's changes at once,
+// instead of with their next poll. Whoever waits for a change polls all the
+// same: announcements may get lost.
+type Announcer interface {
+	Store
+	// Announcements receives when a transaction that announced was committed by
+	// any process, when several were, and when some may have been missed, until
+	// ctx ends. A nil channel means that nothing is ever heard.
+	Announcements(ctx context.Context) <-chan struct{}
+}
+
+// AnnouncerTx is a Tx that can announce what it writes.
+type AnnouncerTx interface {
+	Tx
+	// Announce has all processes hear of this transaction once it is committed.
+	Announce() error
+}
+
 // Record is one thing that a Store keeps. Kind and Key name it.
 type Record struct {
 	// Kind is such as "identity" or "user": 1 to 64 bytes, any of them but NUL.

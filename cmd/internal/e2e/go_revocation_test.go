@@ -162,8 +162,8 @@ func TestGoRevocationRefuses(t *testing.T) {
 }
 
 const (
-	// revocationBound is how soon a server knows of what another revoked: it asks
-	// the store every 2 s. Source: docs/serving.md.
+	// revocationBound is how soon a server knows of what another revoked. Source:
+	// docs/serving.md.
 	revocationBound = 2 * time.Second
 	// revocationSlack is for asking, and for a machine that is busy with tests.
 	revocationSlack = 8 * time.Second

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -16,8 +17,13 @@ const (
 	maxAttempts = 64
 	maxUpdate   = 30 * time.Second
 	maxCommit   = 10 * time.Second
-	minPause    = time.Millisecond
-	maxPause    = 250 * time.Millisecond
+	// maxStatement bounds what is asked of a server at a time, also a connection,
+	// so that one that is gone without a word is found out soon. What was asked
+	// then runs again, as after a collision.
+	maxStatement = 4 * time.Second
+
+	minPause = time.Millisecond
+	maxPause = 250 * time.Millisecond
 )
 
 // database is an identity.Store in SQL. Where engines differ is in engine.
@@ -39,6 +45,10 @@ type engine struct {
 	// uncertain reports that an error of a commit leaves open whether the
 	// transaction is there.
 	uncertain func(error) bool
+	// remote is for engines behind a network: maxStatement holds. reset is called
+	// when a connection was lost, since others may be too.
+	remote bool
+	reset  func()
 }
 
 // View implements identity.Store.
@@ -48,10 +58,21 @@ func (d *database) View(ctx context.Context, f func(identity.Tx) error) error {
 		return err
 	}
 	defer tx.end()
-	if err := f(tx); err != nil {
+	err = f(tx)
+	if tx.err != nil {
+		d.dropped(tx.err)
+	}
+	if err != nil {
 		return err
 	}
 	return tx.err
+}
+
+// dropped takes note of a lost connection.
+func (d *database) dropped(err error) {
+	if d.reset != nil && d.lost(err) {
+		d.reset()
+	}
 }
 
 // Update implements identity.Store.
@@ -83,6 +104,7 @@ func (d *database) attempt(ctx context.Context, f func(identity.Tx) error) (agai
 	switch {
 	// What the engine said counts for more than what f made of it.
 	case tx.err != nil && ctx.Err() == nil && (d.collided(tx.err) || d.lost(tx.err)):
+		d.dropped(tx.err)
 		return true, tx.err
 	case err != nil:
 		return false, err
@@ -111,30 +133,67 @@ func (d *database) attempt(ctx context.Context, f func(identity.Tx) error) (agai
 // longer one; the caller's bounds the wait for a connection and every
 // statement, and Update asks it before the commit.
 func (d *database) begin(ctx context.Context, db *sql.DB, options *sql.TxOptions) (*transaction, error) {
-	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxUpdate+maxCommit)
 	for n := 1; ; n++ {
-		conn, err := db.Conn(ctx)
-		if err != nil {
-			cancel()
+		tx, err := d.beginOnce(ctx, db, options)
+		if err == nil {
+			return tx, nil
+		}
+		d.dropped(err)
+		if ctx.Err() != nil {
 			return nil, because(ctx, err)
 		}
-		sqlTx, err := conn.BeginTx(whole, options)
-		if err == nil {
-			return &transaction{
-				statements: &d.statements, ctx: ctx, sql: sqlTx, readOnly: options.ReadOnly,
-				release: func() { _ = conn.Close(); cancel() },
-			}, nil
+		if n == d.attempts || !d.lost(err) && !d.collided(err) || errors.Is(err, errNoConnection) {
+			return nil, err
+		}
+		if err := pause(ctx, n); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// errNoConnection means that there is none to be had.
+var errNoConnection = errors.New("no connection to the store")
+
+func (d *database) beginOnce(ctx context.Context, db *sql.DB, options *sql.TxOptions) (*transaction, error) {
+	// Nothing is left open by the end of a view.
+	longer := ctx
+	if !options.ReadOnly {
+		longer = context.WithoutCancel(ctx)
+	}
+	whole, cancel := context.WithTimeout(longer, maxUpdate+maxCommit)
+	first, begun := d.step(ctx)
+	defer begun()
+	conn, err := db.Conn(first)
+	if err != nil {
+		cancel()
+		return nil, fmt.Errorf("%w: %w", errNoConnection, err)
+	}
+	stop := context.AfterFunc(first, cancel)
+	sqlTx, err := conn.BeginTx(whole, options)
+	if err == nil && !stop() {
+		err = first.Err()
+		_ = sqlTx.Rollback()
+	}
+	if err != nil {
+		if ended := first.Err(); ended != nil {
+			err = fmt.Errorf("%w: %w", ended, err)
 		}
 		_ = conn.Close()
-		if n < d.attempts && (d.collided(err) || d.lost(err)) {
-			err = pause(ctx, n)
-			if err == nil {
-				continue
-			}
-		}
 		cancel()
 		return nil, err
 	}
+	return &transaction{
+		statements: &d.statements, ctx: ctx, sql: sqlTx, readOnly: options.ReadOnly, step: d.step,
+		release: func() { _ = conn.Close(); cancel() },
+	}, nil
+}
+
+// step bounds what is asked at a time.
+func (d *database) step(ctx context.Context) (context.Context, context.CancelFunc) {
+	if !d.remote {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, maxStatement)
 }
 
 // Sweep implements identity.Store.

@@ -100,7 +100,7 @@ func issuer(b *testing.B, s identity.Store, key *rsa.PrivateKey) (*identity.Pool
 	return pools, map[string]string{issueIDP: token}
 }
 
-func issueAccount(b *testing.B) *identity.Account {
+func issueAccount(b testing.TB) *identity.Account {
 	b.Helper()
 	compile := func(kind policy.Kind, text string) (*policy.Document, *engine.Set) {
 		d, err := policy.Parse(kind.String(), []byte(text))

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -18,8 +19,17 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// maxConnections is the size of a pool if the URL has no pool_max_conns.
-const maxConnections = 16
+const (
+	// maxConnections is the size of a pool if the URL has no pool_max_conns,
+	// maxConnect how long one may take to open if it has no connect_timeout, and
+	// maxPing how long one that lay idle may take to show that it lives.
+	maxConnections = 16
+	maxConnect     = 3 * time.Second
+	maxPing        = time.Second
+	// abandoned makes the server end a transaction of a process that is gone
+	// without a word: others would wait for its locks.
+	abandoned = "SET idle_in_transaction_session_timeout = '10s'"
+)
 
 func openPostgres(ctx context.Context, url string, log *slog.Logger) (*Store, error) {
 	config, err := pgxpool.ParseConfig(url)
@@ -28,6 +38,17 @@ func openPostgres(ctx context.Context, url string, log *slog.Logger) (*Store, er
 	}
 	if !strings.Contains(url, "pool_max_conns=") {
 		config.MaxConns = maxConnections
+	}
+	if !strings.Contains(url, "connect_timeout=") {
+		config.ConnConfig.ConnectTimeout = maxConnect
+	}
+	config.PingTimeout = maxPing
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, abandoned)
+		if _, refused := errors.AsType[*pgconn.PgError](err); refused { // a server that does not know it
+			return nil
+		}
+		return err
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
@@ -42,7 +63,14 @@ func openPostgres(ctx context.Context, url string, log *slog.Logger) (*Store, er
 	if err := migrate(ctx, db, goose.DialectPostgres, migrationsIn("postgres"), log); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", where, err), db.Close(), closePool())
 	}
-	return ofDatabase(&database{engine: postgresEngine(), read: db, write: db, attempts: maxAttempts}, db.Close, closePool), nil
+	d := &database{engine: postgresEngine(), read: db, write: db, attempts: maxAttempts}
+	d.reset = pool.Reset
+	s := ofDatabase(d, db.Close, closePool)
+	if notifies(ctx, pool) {
+		d.announce = "NOTIFY " + announced
+		s.announcements = &announcements{pool, log}
+	}
+	return s, nil
 }
 
 // durable refuses a server that answers commits before they are on disk. One
@@ -81,6 +109,7 @@ func postgresEngine() engine {
 		return e.Code
 	}
 	return engine{
+		remote:     true,
 		statements: statementsFor("$"),
 		view:       sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 		update:     sql.TxOptions{Isolation: sql.LevelSerializable},

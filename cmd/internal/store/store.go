@@ -2,8 +2,8 @@
 // memory.
 //
 // All engines have one table of records and the same statements. The SQL is
-// what CockroachDB and YugabyteDB document too (no extension, advisory lock or
-// notification), but it is not tested on them.
+// what CockroachDB and YugabyteDB document too (no extension or advisory lock;
+// notifications only where the server has them), but it is not tested on them.
 package store
 
 import (
@@ -20,8 +20,9 @@ import (
 // Store is an identity.Store that was opened. It is safe for concurrent use.
 type Store struct {
 	identity.Store
-	ping  func(context.Context) error
-	close func() error
+	ping          func(context.Context) error
+	close         func() error
+	announcements *announcements // nil if the engine has none
 }
 
 // Open opens the store that a URL names, and brings its tables up to date:

@@ -14,6 +14,8 @@ import (
 // statements are the SQL of a transaction.
 type statements struct {
 	get, insert, put, delete, list, sweep string
+	// announce is empty where nobody would hear it.
+	announce string
 }
 
 // statementsFor returns the statements with numbered parameters, which start
@@ -42,6 +44,7 @@ func statementsFor(mark string) statements {
 type transaction struct {
 	*statements
 	ctx      context.Context
+	step     func(context.Context) (context.Context, context.CancelFunc)
 	sql      *sql.Tx
 	release  func()
 	readOnly bool
@@ -86,7 +89,9 @@ func (t *transaction) fail(err error) error {
 
 // exec runs a statement and returns how many records it touched.
 func (t *transaction) exec(statement string, args ...any) (int64, error) {
-	result, err := t.sql.ExecContext(t.ctx, statement, args...)
+	ctx, done := t.step(t.ctx)
+	defer done()
+	result, err := t.sql.ExecContext(ctx, statement, args...)
 	if err != nil {
 		return 0, t.fail(err)
 	}
@@ -104,7 +109,9 @@ func (t *transaction) Get(kind, key string) (identity.Record, error) {
 	}
 	var group, value []byte
 	var expires sql.NullInt64
-	row := t.sql.QueryRowContext(t.ctx, t.get, []byte(kind), []byte(key))
+	ctx, done := t.step(t.ctx)
+	defer done()
+	row := t.sql.QueryRowContext(ctx, t.get, []byte(kind), []byte(key))
 	switch err := row.Scan(&group, &value, &expires); {
 	case errors.Is(err, sql.ErrNoRows):
 		return identity.Record{}, fmt.Errorf("%w: %s", identity.ErrNoRecord, kind)
@@ -161,7 +168,9 @@ func (t *transaction) List(kind, group, after string, limit int) ([]identity.Rec
 	if limit < 1 {
 		return nil, nil
 	}
-	rows, err := t.sql.QueryContext(t.ctx, t.list, []byte(kind), []byte(group), []byte(after), limit)
+	ctx, done := t.step(t.ctx)
+	defer done()
+	rows, err := t.sql.QueryContext(ctx, t.list, []byte(kind), []byte(group), []byte(after), limit)
 	if err != nil {
 		return nil, t.fail(err)
 	}
@@ -181,6 +190,18 @@ func (t *transaction) List(kind, group, after string, limit int) ([]identity.Rec
 		return nil, t.fail(err)
 	}
 	return records, nil
+}
+
+// Announce implements identity.AnnouncerTx.
+func (t *transaction) Announce() error {
+	if err := t.writable(); err != nil {
+		return err
+	}
+	if t.announce == "" {
+		return nil
+	}
+	_, err := t.exec(t.announce)
+	return err
 }
 
 func (t *transaction) sweepExpired(now time.Time) (int, error) {
