@@ -125,7 +125,7 @@ func revocations(t *testing.T, here, there identity.Store) []time.Duration {
 	}
 	type issued struct {
 		key, token, identity string
-		revoked, last        time.Time
+		revoked              time.Time
 	}
 	all := make([]issued, n)
 	for i := range all {
