@@ -150,8 +150,10 @@ func rawRequest(t testing.TB, address, method, target string, headers []string) 
 func (s *rowanServer) idToken(t testing.TB, name string) string {
 	t.Helper()
 	const client, password = "1example23456789", "Correct-horse-7-battery"
-	s.cognito(t, "SignUp", map[string]any{"ClientId": client, "Username": name, "Password": password,
-		"UserAttributes": []map[string]string{{"Name": "email", "Value": name + "@example.com"}}}, nil)
+	s.cognito(t, "SignUp", map[string]any{
+		"ClientId": client, "Username": name, "Password": password,
+		"UserAttributes": []map[string]string{{"Name": "email", "Value": name + "@example.com"}},
+	}, nil)
 	var code string
 	require.Eventually(t, func() bool {
 		text, err := os.ReadFile(s.out)
@@ -168,8 +170,10 @@ func (s *rowanServer) idToken(t testing.TB, name string) string {
 			IDToken string `json:"IdToken"`
 		}
 	}
-	s.cognito(t, "InitiateAuth", map[string]any{"ClientId": client, "AuthFlow": "USER_PASSWORD_AUTH",
-		"AuthParameters": map[string]string{"USERNAME": name, "PASSWORD": password}}, &out)
+	s.cognito(t, "InitiateAuth", map[string]any{
+		"ClientId": client, "AuthFlow": "USER_PASSWORD_AUTH",
+		"AuthParameters": map[string]string{"USERNAME": name, "PASSWORD": password},
+	}, &out)
 	require.NotEmpty(t, out.AuthenticationResult.IDToken)
 	return out.AuthenticationResult.IDToken
 }
