@@ -73,10 +73,15 @@ func (c *Check) All() iter.Seq2[string, []string] {
 
 // resourceAccount is the account of the resource's ARN.
 func (c *Check) resourceAccount() string {
-	if parts := strings.SplitN(c.Resource, ":", 6); len(parts) == 6 {
-		return parts[4]
+	rest, account := c.Resource, ""
+	for range 5 {
+		part, after, ok := strings.Cut(rest, ":")
+		if !ok {
+			return ""
+		}
+		account, rest = part, after
 	}
-	return ""
+	return account
 }
 
 // Fill sets the context keys that the check determines in x, which must hold

@@ -22,7 +22,9 @@ const (
 // order of members, says which one is wrong, and does not build what nobody
 // asks for: an item may hold 400 KB.
 type decoder struct {
-	src   []byte
+	src []byte
+	// all is src: what is kept of it is a part of all, without a copy each.
+	all   string
 	pos   int
 	depth int
 	path  []step
@@ -41,7 +43,7 @@ func newDecoder(src []byte) (*decoder, error) {
 	case !utf8.Valid(src):
 		return nil, &Error{Err: fmt.Errorf("the body is not UTF-8")}
 	}
-	return &decoder{src: src}, nil
+	return &decoder{src: src, all: string(src), path: make([]step, 0, 8)}, nil
 }
 
 // place says where the decoder is, such as TransactItems[2].Put.Item.
@@ -124,11 +126,10 @@ func (d *decoder) object(read func(name string) error) error {
 		if !first && !d.skipByte(',') {
 			return d.want("a comma or the end of the object")
 		}
-		raw, err := d.text()
+		name, err := d.string()
 		if err != nil {
 			return err
 		}
-		name := string(raw)
 		if !names.add(name) {
 			return d.fault("the member %.80q twice", name)
 		}
@@ -248,31 +249,24 @@ func (d *decoder) number() error {
 	return nil
 }
 
-// string reads a string.
+// string reads a string without its escapes.
 func (d *decoder) string() (string, error) {
-	raw, err := d.text()
-	return string(raw), err
-}
-
-// text reads a string without its escapes. What it returns may be a part of
-// the body.
-func (d *decoder) text() ([]byte, error) {
 	if d.next() != '"' {
-		return nil, d.want("a string")
+		return "", d.want("a string")
 	}
 	for i := d.pos + 1; i < len(d.src); i++ {
 		switch c := d.src[i]; {
 		case c == '"':
-			raw := d.src[d.pos+1 : i : i]
+			text := d.all[d.pos+1 : i]
 			d.pos = i + 1
-			return raw, nil
+			return text, nil
 		case c == '\\':
 			return d.unescape(i)
 		case c < ' ':
-			return nil, d.wrongText(i)
+			return "", d.wrongText(i)
 		}
 	}
-	return nil, d.wrongText(len(d.src))
+	return "", d.wrongText(len(d.src))
 }
 
 // wrongText is a fault of the byte i of a string.
@@ -288,16 +282,16 @@ func (d *decoder) wrongText(i int) error {
 }
 
 // unescape reads the string at pos, whose first escape is at i.
-func (d *decoder) unescape(i int) ([]byte, error) {
+func (d *decoder) unescape(i int) (string, error) {
 	out := append([]byte(nil), d.src[d.pos+1:i]...)
 	for i < len(d.src) {
 		c := d.src[i]
 		switch {
 		case c == '"':
 			d.pos = i + 1
-			return out, nil
+			return string(out), nil
 		case c < ' ':
-			return nil, d.wrongText(i)
+			return "", d.wrongText(i)
 		case c != '\\':
 			out = append(out, c)
 			i++
@@ -305,12 +299,12 @@ func (d *decoder) unescape(i int) ([]byte, error) {
 		}
 		r, n := escaped(d.src[i:])
 		if n == 0 {
-			return nil, d.wrongText(i)
+			return "", d.wrongText(i)
 		}
 		out = utf8.AppendRune(out, r)
 		i += n
 	}
-	return nil, d.wrongText(len(d.src))
+	return "", d.wrongText(len(d.src))
 }
 
 // escaped reads the escape that s begins with and how long it is, 0 for none.
@@ -352,7 +346,7 @@ func (d *decoder) any() error {
 	case c == '[':
 		return d.array(0, len(d.src), func(int) error { return d.any() })
 	case c == '"':
-		_, err := d.text()
+		_, err := d.string()
 		return err
 	case c == '-' || c >= '0' && c <= '9':
 		return d.number()
@@ -362,30 +356,35 @@ func (d *decoder) any() error {
 	return d.want("a value")
 }
 
-// nameSet is a set of names. Most have few.
+// nameSet is a set of names. Most have few, for which it takes no memory of its
+// own.
 type nameSet struct {
-	few  []string
+	few  [16]string
+	n    int
 	many map[string]struct{}
 }
 
 // add reports whether name is new.
 func (s *nameSet) add(name string) bool {
-	const most = 16
 	if s.many != nil {
 		_, there := s.many[name]
 		s.many[name] = struct{}{}
 		return !there
 	}
-	for _, known := range s.few {
+	for _, known := range s.few[:s.n] {
 		if known == name {
 			return false
 		}
 	}
-	if s.few = append(s.few, name); len(s.few) > most {
-		s.many = make(map[string]struct{}, 2*most)
-		for _, known := range s.few {
-			s.many[known] = struct{}{}
-		}
+	if s.n < len(s.few) {
+		s.few[s.n] = name
+		s.n++
+		return true
 	}
+	s.many = make(map[string]struct{}, 2*len(s.few))
+	for _, known := range s.few {
+		s.many[known] = struct{}{}
+	}
+	s.many[name] = struct{}{}
 	return true
 }

@@ -92,8 +92,8 @@ func (p *part) entryKeys(entries []entry, table *Table, names *nameList) ([][]st
 // partition is the text of an entry's partition key. A key has the attributes
 // of the schema and no others; an item may have more.
 func (e *entry) partition(key *Key) (string, error) {
-	texts := map[string]string{}
-	for _, a := range key.attributes() {
+	partition, n := "", 0
+	for a := range key.all() {
 		v, ok := e.find(a.Name)
 		if !ok {
 			return "", &Error{Member: e.member, Err: fmt.Errorf("%w: no %q", ErrKeys, a.Name)}
@@ -102,12 +102,14 @@ func (e *entry) partition(key *Key) (string, error) {
 		if err != nil {
 			return "", &Error{Member: join(e.member, a.Name), Err: fmt.Errorf("%w: %w", ErrKeys, err)}
 		}
-		texts[a.Name] = text
+		if n++; n == 1 {
+			partition = text
+		}
 	}
-	if !e.put && len(e.attributes) > len(texts) {
+	if !e.put && len(e.attributes) > n {
 		return "", &Error{Member: e.member, Err: fmt.Errorf("%w: more attributes than the key has", ErrKeys)}
 	}
-	return texts[key.Partition[0].Name], nil
+	return partition, nil
 }
 
 func (e *entry) find(name string) (value, bool) {

@@ -56,7 +56,7 @@ func (r *reader) values(v *variables) error {
 
 func isPlaceholder(s string, first byte) bool {
 	return len(s) > 1 && len(s) <= expression.MaxPlaceholder && s[0] == first &&
-		strings.Trim(s[1:], "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == ""
+		placeholderBytes.all(s[1:])
 }
 
 // name is the attribute that an element of a path names.

@@ -182,7 +182,7 @@ func (r *reader) readOption(p *part, name string) (err error) {
 	case "Limit", "Segment", "TotalSegments":
 		err = r.integer()
 	case "NextToken", "ClientRequestToken", "ExclusiveStartTableName":
-		_, err = r.text()
+		_, err = r.string()
 	case "AttributeDefinitions", "BillingMode", "DeletionProtectionEnabled", "GlobalSecondaryIndexUpdates", "GlobalSecondaryIndexes",
 		"KeySchema", "LocalSecondaryIndexes", "OnDemandThroughput", "ProvisionedThroughput", "StreamSpecification", "TableClass",
 		"TimeToLiveSpecification", "WarmThroughput":

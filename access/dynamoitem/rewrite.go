@@ -121,7 +121,7 @@ func (a *Attribute) value(text string) (raw string, ok bool) {
 		canonical, number := CanonicalNumber(text)
 		ok = number && canonical == text
 	case "B":
-		ok = text != "" && canonicalBase64([]byte(text))
+		ok = text != "" && canonicalBase64(text)
 	}
 	return `{"` + a.Type + `":` + quote(text) + `}`, ok
 }

@@ -197,7 +197,7 @@ func (p *part) constant(n *partiql.Node) (value, bool) {
 	if n.Kind == partiql.Word {
 		kind, ok = n.Text, true
 	}
-	return value{kind, []byte(n.Text)}, ok
+	return value{kind, n.Text}, ok
 }
 
 // literals are the types of values, as errors tell them if they are no key's.

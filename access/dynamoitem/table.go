@@ -2,6 +2,7 @@ package dynamoitem
 
 import (
 	"fmt"
+	"iter"
 	"strings"
 )
 
@@ -68,7 +69,7 @@ func (k *Key) valid() bool {
 		return false
 	}
 	var names nameSet
-	for _, a := range k.attributes() {
+	for a := range k.all() {
 		if a.Name == "" || a.Type != "S" && a.Type != "N" && a.Type != "B" || !names.add(a.Name) {
 			return false
 		}
@@ -80,9 +81,22 @@ func (k *Key) attributes() []Attribute {
 	return append(append(make([]Attribute, 0, len(k.Partition)+len(k.Sort)), k.Partition...), k.Sort...)
 }
 
+// all yields the attributes in the same order.
+func (k *Key) all() iter.Seq[Attribute] {
+	return func(yield func(Attribute) bool) {
+		for _, attributes := range [...][]Attribute{k.Partition, k.Sort} {
+			for _, a := range attributes {
+				if !yield(a) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // has reports whether an attribute is of the key.
 func (k *Key) has(name string) bool {
-	for _, a := range k.attributes() {
+	for a := range k.all() {
 		if a.Name == name {
 			return true
 		}
@@ -95,10 +109,43 @@ func (s *Scope) valid() bool {
 }
 
 func lowerName(s string) bool {
-	return s != "" && len(s) <= 64 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+	return s != "" && len(s) <= 64 && lowerBytes.all(s)
 }
 
-func account(s string) bool { return len(s) == 12 && strings.Trim(s, "0123456789") == "" }
+func account(s string) bool { return len(s) == 12 && digitBytes.all(s) }
+
+// byteSet is the bytes that a name may have.
+type byteSet [256]bool
+
+func newByteSet(of string) (s byteSet) {
+	for i := range len(of) {
+		s[of[i]] = true
+	}
+	return s
+}
+
+// all reports whether a name has no others.
+func (s *byteSet) all(name string) bool {
+	for i := range len(name) {
+		if !s[name[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+const (
+	digits  = "0123456789"
+	lower   = "abcdefghijklmnopqrstuvwxyz"
+	letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ" + lower
+)
+
+var (
+	digitBytes       = newByteSet(digits)
+	lowerBytes       = newByteSet(lower + digits + "-")
+	nameBytes        = newByteSet(letters + digits + "_.-")
+	placeholderBytes = newByteSet(letters + digits + "_")
+)
 
 // tableARN is the ARN of the table that a request names, by name or ARN.
 // Source: iam-semantics §6.1.
@@ -123,5 +170,5 @@ func (s *Scope) tableARN(name string) (string, error) {
 // validName reports whether s may name a table or an index. Source: DynamoDB
 // Developer Guide, "Naming rules".
 func validName(s string) bool {
-	return len(s) >= 3 && len(s) <= 255 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-") == ""
+	return len(s) >= 3 && len(s) <= 255 && nameBytes.all(s)
 }

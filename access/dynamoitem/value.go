@@ -5,12 +5,8 @@ import (
 	"strings"
 )
 
-// value is an attribute value. text is of S, N and B; it may be a part of the
-// body.
-type value struct {
-	kind string
-	text []byte
-}
+// value is an attribute value. text is of S, N and B.
+type value struct{ kind, text string }
 
 // attribute is a named value: a member of an item or key.
 type attribute struct {
@@ -24,7 +20,7 @@ var kinds = [...]string{"S", "N", "B", "BOOL", "NULL", "M", "L", "SS", "NS", "BS
 
 // attributes reads a map of attribute values.
 func (d *decoder) attributes() ([]attribute, error) {
-	out := []attribute{}
+	out := make([]attribute, 0, 4)
 	err := d.object(func(name string) error {
 		if name == "" || len(name) > maxAttributeName {
 			return d.fault("an attribute has a name of 1 to %d bytes", maxAttributeName)
@@ -47,13 +43,13 @@ func (d *decoder) value() (value, error) {
 	if err := d.enter(); err != nil {
 		return value{}, err
 	}
-	raw, err := d.text()
+	raw, err := d.string()
 	if err != nil {
 		return value{}, err
 	}
 	var v value
 	for _, k := range kinds {
-		if string(raw) == k {
+		if raw == k {
 			v.kind = k
 		}
 	}
@@ -77,7 +73,7 @@ func (d *decoder) value() (value, error) {
 func (d *decoder) content(v *value) (err error) {
 	switch v.kind {
 	case "S", "N", "B":
-		if v.text, err = d.text(); err == nil {
+		if v.text, err = d.string(); err == nil {
 			err = d.scalar(v.kind, v.text)
 		}
 	case "BOOL":
@@ -95,7 +91,7 @@ func (d *decoder) content(v *value) (err error) {
 		})
 	case "SS", "NS", "BS":
 		err = d.array(1, len(d.src), func(int) error {
-			text, err := d.text()
+			text, err := d.string()
 			if err != nil {
 				return err
 			}
@@ -106,13 +102,13 @@ func (d *decoder) content(v *value) (err error) {
 }
 
 // scalar checks the text of a number or of bytes.
-func (d *decoder) scalar(kind string, text []byte) error {
+func (d *decoder) scalar(kind, text string) error {
 	switch kind {
 	case "N":
 		if len(text) > maxNumber {
 			return d.fault("a number has at most %d bytes", maxNumber)
 		}
-		if _, ok := CanonicalNumber(string(text)); !ok {
+		if _, ok := CanonicalNumber(text); !ok {
 			return d.fault("not a number of DynamoDB")
 		}
 	case "B":
@@ -127,7 +123,7 @@ const base64Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123
 
 // canonicalBase64 reports whether text is standard base64 with padding and is
 // the only text that means its bytes: no line breaks, no bits that say nothing. Choice C33.
-func canonicalBase64(text []byte) bool {
+func canonicalBase64(text string) bool {
 	if len(text)%4 != 0 {
 		return false
 	}
@@ -136,8 +132,8 @@ func canonicalBase64(text []byte) bool {
 		pads++
 	}
 	last := 0
-	for _, c := range text[:len(text)-pads] {
-		if last = strings.IndexByte(base64Alphabet, c); last < 0 {
+	for i := range len(text) - pads {
+		if last = strings.IndexByte(base64Alphabet, text[i]); last < 0 {
 			return false
 		}
 	}
@@ -155,11 +151,11 @@ func (v value) keyText(kind string) (string, error) {
 		return "", errors.New("the value of a key attribute is not empty")
 	}
 	if kind == "N" {
-		text, ok := CanonicalNumber(string(v.text))
+		text, ok := CanonicalNumber(v.text)
 		if !ok {
 			return "", errors.New("not a number of DynamoDB")
 		}
 		return text, nil
 	}
-	return string(v.text), nil
+	return v.text, nil
 }

@@ -51,12 +51,31 @@ func deleteReserved(h http.Header) {
 }
 
 func isReserved(name string) bool {
-	// CGI and what grew from it takes "_" and "-" for one character.
-	folded := strings.ToLower(strings.ReplaceAll(name, "_", "-"))
 	for _, r := range reserved {
-		if folded == r || strings.HasSuffix(r, "-") && strings.HasPrefix(folded, r) {
+		if family := r[len(r)-1] == '-'; len(name) < len(r) || len(name) > len(r) && !family {
+			continue
+		}
+		if begins(name, r) {
 			return true
 		}
 	}
 	return false
+}
+
+// begins reports whether a name begins with r, which is in lower case. CGI and
+// what grew from it takes "_" and "-" for one character.
+func begins(name, r string) bool {
+	for i := range len(r) {
+		c := name[i]
+		switch {
+		case c == '_':
+			c = '-'
+		case 'A' <= c && c <= 'Z':
+			c += 'a' - 'A'
+		}
+		if c != r[i] {
+			return false
+		}
+	}
+	return true
 }

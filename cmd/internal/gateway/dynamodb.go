@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -37,6 +38,7 @@ type DynamoDB struct {
 	*guard
 	verified http.Handler
 	scope    dynamoitem.Scope
+	endpoint string
 	tables   *tables
 }
 
@@ -56,7 +58,7 @@ func (g *guard) dynamoDB(s *server.Deployment, known *schemas) (*DynamoDB, error
 	if err != nil {
 		return nil, err
 	}
-	d := &DynamoDB{guard: g, scope: dynamoitem.Scope{Partition: s.Account.Partition, Region: s.Account.Region, Account: s.Account.ID}}
+	d := &DynamoDB{guard: g, scope: dynamoitem.Scope{Partition: s.Account.Partition, Region: s.Account.Region, Account: s.Account.ID}, endpoint: g.base.String() + "/"}
 	d.tables = newTables(s.Bundle, known, d.describe, g.options.Now)
 	d.verified, err = g.authenticated(sigv4.Options{MaxBody: maxRequest, Hosts: g.options.Hosts}, d.refuse, http.HandlerFunc(d.serve))
 	return d, err
@@ -106,8 +108,7 @@ func (d *DynamoDB) answer(w http.ResponseWriter, r *http.Request) error {
 		return errors.New("a request without a caller")
 	}
 	name, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), targetPrefix)
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if !ok || err != nil || media != json10 {
+	if !ok || !isJSON(r.Header.Get("Content-Type")) {
 		return badCall(coralService, "UnknownOperationException", "")
 	}
 	body, err := io.ReadAll(r.Body) // the verifier has read it, and no more than maxRequest
@@ -130,6 +131,14 @@ func (d *DynamoDB) answer(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	return d.forward(w, r, op, body)
+}
+
+func isJSON(contentType string) bool {
+	if contentType == json10 {
+		return true
+	}
+	media, _, err := mime.ParseMediaType(contentType)
+	return err == nil && media == json10
 }
 
 // checks are those of an operation, with the key schemas of its tables.
@@ -193,9 +202,7 @@ func (d *DynamoDB) forward(w http.ResponseWriter, r *http.Request, op *dynamoite
 	if strings.Contains(string(text), "ValidationException") {
 		d.tables.forget(op.Tables()) // the keys may be others now
 	}
-	for name, values := range forwardable(answer.Header, "Date", "Server", "X-Amzn-Requestid") {
-		w.Header()[name] = values
-	}
+	pass(w.Header(), answer.Header, "Date", "Server", "X-Amzn-Requestid")
 	w.WriteHeader(answer.StatusCode)
 	_, _ = w.Write(text) // a client that has left is told nothing
 	return nil
@@ -203,7 +210,7 @@ func (d *DynamoDB) forward(w http.ResponseWriter, r *http.Request, op *dynamoite
 
 // call calls the upstream.
 func (d *DynamoDB) call(ctx context.Context, operation string, body []byte) (*http.Response, error) {
-	out, err := http.NewRequestWithContext(ctx, http.MethodPost, d.base.String()+"/", strings.NewReader(string(body)))
+	out, err := http.NewRequestWithContext(ctx, http.MethodPost, d.endpoint, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}

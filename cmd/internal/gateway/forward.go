@@ -32,19 +32,26 @@ var ownHeaders = []string{
 	"X-Forwarded-Proto", "X-Real-Ip", "User-Agent", "Amz-Sdk-Invocation-Id", "Amz-Sdk-Request",
 }
 
+// pass adds to the headers of what goes on those of a request or an answer that
+// pass through.
+func pass(to, from http.Header, but ...string) {
+	var named []string // in Connection
+	for _, line := range from["Connection"] {
+		for option := range strings.SplitSeq(line, ",") {
+			named = append(named, http.CanonicalHeaderKey(strings.TrimSpace(option)))
+		}
+	}
+	for name, values := range from {
+		if !slices.Contains(but, name) && !slices.Contains(hopHeaders, name) && !slices.Contains(named, name) {
+			to[name] = values
+		}
+	}
+}
+
 // forwardable returns the headers of a request or an answer that pass through.
 func forwardable(h http.Header, but ...string) http.Header {
 	out := make(http.Header, len(h))
-	for name, values := range h {
-		if !slices.Contains(but, name) && !slices.Contains(hopHeaders, name) {
-			out[name] = values
-		}
-	}
-	for _, line := range h["Connection"] {
-		for option := range strings.SplitSeq(line, ",") {
-			out.Del(strings.TrimSpace(option))
-		}
-	}
+	pass(out, h, but...)
 	return out
 }
 
@@ -94,9 +101,7 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }
 // relay writes an answer as it comes. A client that reads must get on, and so
 // must the upstream: every piece has a time of its own.
 func relay(w http.ResponseWriter, answer *http.Response, but ...string) error {
-	for name, values := range forwardable(answer.Header, append(but, "Date", "Server")...) {
-		w.Header()[name] = values
-	}
+	pass(w.Header(), answer.Header, append(but, "Date", "Server")...)
 	w.WriteHeader(answer.StatusCode)
 	buffer := buffers.Get().(*[]byte)
 	defer buffers.Put(buffer)

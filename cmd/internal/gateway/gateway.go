@@ -169,7 +169,10 @@ func (g *guard) ask(ctx context.Context, caller *engine.Caller, q *question) err
 		return errors.New("a caller without policies or session")
 	}
 	r.ResourceAccount = owner
-	for _, k := range append(q.keys, identity.ContextKey{Name: "aws:ResourceAccount", Values: []string{owner}}) {
+	if err := r.Context.Set("aws:ResourceAccount", owner); err != nil {
+		return err
+	}
+	for _, k := range q.keys {
 		// What is not of its key's kind leaves the key indeterminate.
 		if err := r.Context.Set(k.Name, k.Values...); err != nil && !errors.Is(err, conditions.ErrValue) {
 			return err

@@ -343,9 +343,7 @@ func (x *s3Call) edited(answer *http.Response, edit func([]byte) ([]byte, error)
 	if err != nil {
 		return &s3Error{http.StatusBadGateway, "InternalError", "The storage behind this server gave an answer that cannot be read.", err}
 	}
-	for name, values := range forwardable(answer.Header, "Content-Length", "Date", "Server") {
-		x.w.Header()[name] = values
-	}
+	pass(x.w.Header(), answer.Header, "Content-Length", "Date", "Server")
 	x.w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 	x.w.WriteHeader(answer.StatusCode)
 	_, err = x.w.Write(text)
