@@ -1,10 +1,12 @@
 package bundle
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
 
+	"github.com/rowan-authz/rowan/engine"
 	"github.com/rowan-authz/rowan/policy"
 )
 
@@ -37,18 +39,67 @@ func (b *Bundle) Askers(suites []*Suite) ([]Asker, error) {
 		if seen[r.Name] {
 			continue
 		}
-		p, err := b.Principal(r.Name, SessionName)
+		a, err := b.RoleAsker(r.Name, map[string][]string{"cognito-identity.amazonaws.com:sub": {strangerID}})
 		if err != nil {
 			return nil, err
 		}
-		id := &suiteIdentity{name: r.Name, role: r.Name, principal: p}
-		id.settings = append(id.settings, setting{key: "cognito-identity.amazonaws.com:sub", values: []string{strangerID}})
-		for _, t := range r.Tags {
-			id.settings = append(id.settings, setting{key: "aws:PrincipalTag/" + t.Key, values: []string{t.Value}})
-		}
-		out = append(out, Asker{Name: r.Name, Role: r.Name, bundle: b, identity: id})
+		out = append(out, a)
 	}
 	return out, nil
+}
+
+// RoleAsker returns a session of a role, with the role's tags and those context
+// keys, which it checks.
+func (b *Bundle) RoleAsker(role string, context map[string][]string) (Asker, error) {
+	r, ok := b.Role(role)
+	if !ok {
+		return Asker{}, fmt.Errorf("no role %q", role)
+	}
+	p, err := b.Principal(role, SessionName)
+	if err != nil {
+		return Asker{}, err
+	}
+	id := &suiteIdentity{name: role, role: role, principal: p}
+	for _, t := range r.Tags {
+		id.settings = append(id.settings, setting{key: "aws:PrincipalTag/" + t.Key, values: []string{t.Value}})
+	}
+	a := Asker{Name: role, Role: role, bundle: b, identity: id}
+	return a.With(context)
+}
+
+// With returns the asker with further context keys, or with other values of
+// them. It checks that they are of their keys' kinds.
+func (a Asker) With(context map[string][]string) (Asker, error) {
+	id := *a.identity
+	id.settings = slices.Clone(id.settings)
+	x := a.bundle.vocabulary.NewContext()
+	for _, key := range slices.Sorted(maps.Keys(context)) {
+		s := setting{key: key, values: context[key]}
+		if err := x.Set(key, s.values...); err != nil {
+			return Asker{}, err
+		}
+		id.settings = append(id.settings, s)
+	}
+	a.identity = &id
+	return a, nil
+}
+
+// Caller is the asker for a guard of a table: its session and its policies.
+func (a *Asker) Caller(t *Table) (*engine.Caller, error) {
+	e, err := a.bundle.Evaluator(a.identity.role, t.ARN, a.identity.session)
+	if err != nil {
+		return nil, err
+	}
+	x := a.bundle.vocabulary.NewContext()
+	if err := a.identity.principal.Describe(x); err != nil {
+		return nil, err
+	}
+	for _, s := range a.identity.settings {
+		if err := s.apply(x); err != nil {
+			return nil, err
+		}
+	}
+	return &engine.Caller{Principal: a.identity.principal, Evaluator: e, Session: x}, nil
 }
 
 // Question is the asker's for an action on a table, without the keys that a row

@@ -54,6 +54,15 @@ func (t *Table) SQLRow() (table sqlrow.Table, ok bool) {
 	return table, true
 }
 
+// RowKeys returns the context keys that a row brings, each with the type of its
+// column: those of SQLRow, or without SQL the partition key, as text.
+func (t *Table) RowKeys() []sqlrow.Column {
+	if described, ok := t.SQLRow(); ok {
+		return described.Columns
+	}
+	return []sqlrow.Column{{Key: leadingKeys, Name: t.PartitionKey.Name}}
+}
+
 // contextKey reports whether a name of a bundle's columns is a context key's;
 // no attribute of a key is called so here.
 func contextKey(of string) bool { return strings.Contains(of, ":") }

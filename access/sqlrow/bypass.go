@@ -53,6 +53,10 @@ func (ts *Tables) Bypass(ctx context.Context, reason, table string) error {
 // Sight is whether a caller sees a row, and why.
 type Sight struct {
 	engine.Explanation
+	// Request is what was asked, the keys of the row in it.
+	Request *engine.Request
+	// Filter is the text of what shows rows to the caller.
+	Filter string
 	// Keys are the context keys of the row, and Values what it has for them.
 	Keys   []string
 	Values []conditions.Value
@@ -82,11 +86,11 @@ func (ts *Tables) WhyHidden(ctx context.Context, c Conn, reason string, of *engi
 		return Sight{}, err
 	}
 	u := asked.filter.Unknown()
-	s := Sight{Keys: u.Names(), Values: row}
+	s := Sight{Filter: asked.filter.String(), Keys: u.Names(), Values: row}
 	if err := u.Fill(asked.request.Context, row); err != nil {
 		return Sight{}, err
 	}
-	s.Explanation = asked.evaluator.Explain(asked.request)
+	s.Request, s.Explanation = asked.request, asked.evaluator.Explain(asked.request)
 	return s, nil
 }
 

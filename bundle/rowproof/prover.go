@@ -337,14 +337,9 @@ func (p *Prover) proved() error {
 	return nil
 }
 
-// keysOf are the context keys that rows of a table bring. Without a description
-// in SQL that is the partition key alone.
+// keysOf are the context keys that rows of a table bring.
 func keysOf(t *bundle.Table) []sqlrow.Column {
-	columns := []sqlrow.Column{{Key: leadingKeys}}
-	if described, ok := t.SQLRow(); ok {
-		columns = described.Columns
-	}
-	out := slices.Clone(columns)
+	out := slices.Clone(t.RowKeys())
 	for i := range out { // two keys of one column are apart here
 		out[i].Name = fmt.Sprintf("c%d", i)
 	}

@@ -27,6 +27,7 @@ type commandLine struct {
 	Export     exportCommand     `cmd:"" help:"Write a bundle's policies in the language of a store."`
 	Drift      driftCommand      `cmd:"" help:"Compare the row security of a live PostgreSQL with a bundle's policies."`
 	Prove      proveCommand      `cmd:"" name:"prove-filter" help:"Prove on real stores that filters keep what decisions allow."`
+	Hidden     hiddenCommand     `cmd:"" name:"why-hidden" help:"Explain why somebody does not see one row."`
 	Whoami     whoamiCommand     `cmd:"" help:"Show what a login comes to: identity, role, tags, context keys, and why."`
 	Identities identitiesCommand `cmd:"" help:"Find the identity of a login, and the logins of an identity."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
