@@ -43,10 +43,8 @@ type service struct {
 // open listens for questions. What it returns is to be closed, with an error
 // too.
 func (f *authorizeFlags) open(ctx context.Context, s *serveCommand, live *server.Live, o *server.Options, config *tls.Config) (all []service, err error) {
+	f.setDefaults(s)
 	grpcListen, httpListen := f.GRPCListen, f.HTTPListen
-	if s.Dev && s.Listen == defaultListen {
-		grpcListen, httpListen = cmp.Or(grpcListen, defaultGRPCListen), cmp.Or(httpListen, defaultHTTPListen)
-	}
 	if grpcListen == "" && httpListen == "" {
 		return nil, nil
 	}
@@ -79,6 +77,13 @@ func (f *authorizeFlags) open(ctx context.Context, s *serveCommand, live *server
 		all = append(all, service{"answering " + x.name, l, x.serve})
 	}
 	return all, nil
+}
+
+// setDefaults lets --dev answer where nothing else is said.
+func (f *authorizeFlags) setDefaults(s *serveCommand) {
+	if s.Dev && s.Listen == defaultListen {
+		f.GRPCListen, f.HTTPListen = cmp.Or(f.GRPCListen, defaultGRPCListen), cmp.Or(f.HTTPListen, defaultHTTPListen)
+	}
 }
 
 // decider makes what answers questions with the deployment in force.

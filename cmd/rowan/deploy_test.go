@@ -345,3 +345,32 @@ func TestUnitVerifies(t *testing.T) {
 	out, err = exec.Command(systemd, "security", "--offline=true", "--threshold=20", "--no-pager", file).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 }
+
+// TestManifestsServe: the bundle of the ConfigMap, laid out as the kubelet does,
+// is one that can be served.
+func TestManifestsServe(t *testing.T) {
+	all := readManifests(t, "rowan.yaml")
+	of := func(kind string) manifest {
+		i := slices.IndexFunc(all, func(m manifest) bool { return m.Kind == kind })
+		require.GreaterOrEqual(t, i, 0, kind)
+		return all[i]
+	}
+	data, volumes := of("ConfigMap").Data, of("Deployment").Spec.Template.Spec.Volumes
+	require.Equal(t, "bundle", volumes[0].Name)
+	items := volumes[0].ConfigMap.Items
+	require.Len(t, items, len(data))
+	mount := t.TempDir()
+	for _, x := range items {
+		file := filepath.Join(mount, "..2026", x.Path)
+		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o700))
+		require.NoError(t, os.WriteFile(file, []byte(data[x.Key]), 0o600))
+		top, _, _ := strings.Cut(x.Path, "/")
+		_ = os.Remove(filepath.Join(mount, top))
+		require.NoError(t, os.Symlink("..data/"+top, filepath.Join(mount, top)))
+	}
+	require.NoError(t, os.Symlink("..2026", filepath.Join(mount, "..data")))
+	var out, errs bytes.Buffer
+	status := run([]string{"serve", "--check", "--bundle", mount, "--store", "memory:"}, strings.NewReader(""), &out, &errs)
+	require.Zero(t, status, "%s", &errs)
+	require.Contains(t, out.String(), "roles 1, identity pools 0, user pools 0, administrators 0, services 1")
+}

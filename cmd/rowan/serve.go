@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/rowan-authz/rowan/cmd/internal/mail"
 	"github.com/rowan-authz/rowan/cmd/internal/server"
 	"github.com/rowan-authz/rowan/cmd/internal/store"
@@ -47,23 +49,35 @@ type serveCommand struct {
 
 	Gateways  gatewayFlags   `embed:""`
 	Authorize authorizeFlags `embed:""`
+
+	Check bool `help:"Read and open all that is named, say what would be served, and end. Nothing is written, and nothing listened on."`
+	// checked is what --check has found, nil without it.
+	checked *checked
 }
 
 // Help describes the command.
 func (*serveCommand) Help() string {
 	return `Speaks cognito-identity, cognito-idp and STS to unmodified AWS SDKs, with the bundle's pools, roles and administrators. With --dynamodb-… or --s3-… it also guards servers of rows and objects: clients sign with the credentials of a pool, and what the policies allow is forwarded. With --grpc-listen and --http-listen it answers services, and proxies, that ask what somebody may do. A bundle that changes comes into force once all of it is found good; otherwise the last good one stays. SIGHUP reads the bundle and the secrets file at once. Ends on SIGINT or SIGTERM, once the requests under way are answered.
 
-Exit status: 0 ended as asked, 2 it could not serve, 3 the bundle cannot be loaded.
+Exit status: 0 ended as asked, or with --check everything is good; 2 it could not serve, 3 the bundle cannot be loaded.
 
 Examples:
 
     rowan serve --dev
     rowan serve --bundle scores --listen 0.0.0.0:443 --url https://auth.example.com --tls-cert cert.pem --tls-key key.pem --secrets secrets.yaml --smtp mail.example.com:587 --smtp-from accounts@example.com
+    rowan serve --check --bundle scores --secrets secrets.yaml
     rowan serve --dev --dynamodb-listen 127.0.0.1:8001 --dynamodb-upstream http://127.0.0.1:4567 --secrets secrets.yaml`
 }
 
 // Run serves until a signal ends it.
-func (s *serveCommand) Run(c *console) error {
+func (s *serveCommand) Run(c *console, k *kong.Kong) error {
+	if s.Check {
+		return s.check(c, k)
+	}
+	return s.run(c)
+}
+
+func (s *serveCommand) run(c *console) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends at once
@@ -150,6 +164,9 @@ func (s *serveCommand) serve(ctx context.Context, c *console, b *bundles, first 
 	if err != nil {
 		return err
 	}
+	if s.Check {
+		return s.checked.live(live, b.source)
+	}
 	s.announce(c, l.Addr(), options.URL)
 	for _, x := range services {
 		c.printf("%s on %s\n", x.name, x.listener.Addr())
@@ -177,6 +194,7 @@ func (s *serveCommand) accept(c *console) (func(context.Context, *server.Deploym
 	if err != nil {
 		return nil, err
 	}
+	h.looking = s.Check
 	return h.accept, nil
 }
 
@@ -234,6 +252,9 @@ func (s *serveCommand) openStore(ctx context.Context, c *console, log *slog.Logg
 		}
 		address = "sqlite:" + filepath.Join(dir, "rowan.db")
 	}
+	if s.Check {
+		return s.checked.openStore(ctx, address, s.Store == "", log)
+	}
 	return store.Open(ctx, address, log)
 }
 
@@ -251,6 +272,9 @@ func (s *serveCommand) data(c *console) (string, error) {
 		}
 		dir = filepath.Join(state, "rowan")
 	}
+	if s.Check {
+		return dir, nil
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("%s: %w", dir, cause(err))
 	}
@@ -262,11 +286,7 @@ func (s *serveCommand) data(c *console) (string, error) {
 func (s *serveCommand) openKeys(c *console) (sessions, storage *identity.Keyring, err error) {
 	file := s.Keys
 	if file == "" && s.volatile() {
-		made, err := identity.GenerateKeys(rand.Reader, c.now())
-		if err != nil {
-			return nil, nil, err
-		}
-		return s.keyrings(made)
+		return s.newKeys(c)
 	}
 	if file == "" {
 		dir, err := s.data(c)
@@ -274,6 +294,9 @@ func (s *serveCommand) openKeys(c *console) (sessions, storage *identity.Keyring
 			return nil, nil, err
 		}
 		file = filepath.Join(dir, "keys.json")
+		if s.Check && s.checked.lacksKeys(file) {
+			return s.newKeys(c)
+		}
 		if err := makeKeys(file, c); err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", file, cause(err))
 		}
@@ -286,6 +309,15 @@ func (s *serveCommand) openKeys(c *console) (sessions, storage *identity.Keyring
 		return nil, nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return sessions, storage, nil
+}
+
+// newKeys makes keys that are kept nowhere.
+func (s *serveCommand) newKeys(c *console) (sessions, storage *identity.Keyring, err error) {
+	made, err := identity.GenerateKeys(rand.Reader, c.now())
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.keyrings(made)
 }
 
 // keyrings reads a key file. Keys of sessions are shared through the store.

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -88,16 +89,59 @@ func removeStale(path string) error {
 	return os.Remove(path)
 }
 
-func listen(ctx context.Context, address string, secure bool) (net.Listener, error) {
-	network, guarded := "tcp", secure
-	if path, ok := strings.CutPrefix(address, unixPrefix); ok {
-		network, address, guarded = "unix", path, true
+// Resolve returns the address that Listen, or ListenForServices, would listen
+// on, and refuses what they would; whether it is free it does not try.
+func Resolve(ctx context.Context, address string, secure bool) (net.Addr, error) {
+	network, address, err := reachable(address, secure)
+	if err != nil {
+		return nil, err
 	}
-	if host, _, err := net.SplitHostPort(address); network == "tcp" && (err != nil || !guarded && !Loopback(host)) {
-		if err != nil {
-			return nil, fmt.Errorf("address %q: want host:port, or unix:PATH", address)
-		}
-		return nil, fmt.Errorf("address %q: other machines reach it, so it wants a certificate and its key", address)
+	if network == "unix" {
+		_, err := os.Stat(filepath.Dir(address))
+		return &net.UnixAddr{Name: address, Net: network}, err
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	number, err := net.DefaultResolver.LookupPort(ctx, network, port)
+	if err != nil {
+		return nil, err
+	}
+	if host == "" {
+		return &net.TCPAddr{IP: net.IPv6unspecified, Port: number}, nil
+	}
+	ips, err := net.DefaultResolver.LookupIPAddr(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	a := &net.TCPAddr{IP: ips[0].IP, Port: number, Zone: ips[0].Zone}
+	if !secure && !a.IP.IsLoopback() {
+		return nil, fmt.Errorf("address %q is not loopback", address)
+	}
+	return a, nil
+}
+
+// reachable splits an address into what package net wants, and refuses one that
+// other machines reach without TLS.
+func reachable(address string, secure bool) (network, at string, err error) {
+	if path, ok := strings.CutPrefix(address, unixPrefix); ok {
+		return "unix", path, nil
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", "", fmt.Errorf("address %q: want host:port, or unix:PATH", address)
+	}
+	if !secure && !Loopback(host) {
+		return "", "", fmt.Errorf("address %q: other machines reach it, so it wants a certificate and its key", address)
+	}
+	return "tcp", address, nil
+}
+
+func listen(ctx context.Context, address string, secure bool) (net.Listener, error) {
+	network, address, err := reachable(address, secure)
+	if err != nil {
+		return nil, err
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, network, address)
 	if err != nil {

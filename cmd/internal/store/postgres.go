@@ -31,7 +31,7 @@ const (
 	abandoned = "SET idle_in_transaction_session_timeout = '10s'"
 )
 
-func openPostgres(ctx context.Context, url string, log *slog.Logger) (*Store, error) {
+func openPostgres(ctx context.Context, url string, prepare preparation, log *slog.Logger) (*Store, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("store postgres: %w", err)
@@ -60,7 +60,7 @@ func openPostgres(ctx context.Context, url string, log *slog.Logger) (*Store, er
 	if err := durable(ctx, db); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", where, err), db.Close(), closePool())
 	}
-	if err := migrate(ctx, db, goose.DialectPostgres, migrationsIn("postgres"), log); err != nil {
+	if err := prepare(ctx, db, goose.DialectPostgres, migrationsIn("postgres"), log); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", where, err), db.Close(), closePool())
 	}
 	d := &database{engine: postgresEngine(), read: db, write: db, attempts: maxAttempts}

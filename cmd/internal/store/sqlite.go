@@ -22,7 +22,7 @@ const maxReaders = 8
 
 // openSQLite opens a file with one connection that writes and some that read,
 // which the write-ahead log lets go on beside each other.
-func openSQLite(ctx context.Context, path string, log *slog.Logger) (*Store, error) {
+func openSQLite(ctx context.Context, path string, prepare preparation, log *slog.Logger) (*Store, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("store sqlite: %w", err)
@@ -42,7 +42,7 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger) (*Store, err
 	read.SetMaxOpenConns(maxReaders)
 	read.SetMaxIdleConns(maxReaders)
 	d := &database{engine: sqliteEngine(), read: read, write: write, attempts: maxAttempts}
-	if err := migrate(ctx, write, goose.DialectSQLite3, migrationsIn("sqlite"), log); err != nil {
+	if err := prepare(ctx, write, goose.DialectSQLite3, migrationsIn("sqlite"), log); err != nil {
 		return nil, errors.Join(fmt.Errorf("store %s: %w", path, err), read.Close(), write.Close())
 	}
 	return ofDatabase(d, read.Close, write.Close), nil

@@ -11,8 +11,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"strings"
+
+	"github.com/pressly/goose/v3"
 
 	"github.com/rowan-authz/rowan/identity"
 )
@@ -35,14 +38,21 @@ type Store struct {
 // other users may read, a server that does not flush commits, and tables of a
 // newer version of the program. No error shows a password.
 func Open(ctx context.Context, url string, log *slog.Logger) (*Store, error) {
+	return openWith(ctx, url, migrate, log)
+}
+
+// preparation makes sure that a database has its tables.
+type preparation func(context.Context, *sql.DB, goose.Dialect, fs.FS, *slog.Logger) error
+
+func openWith(ctx context.Context, url string, prepare preparation, log *slog.Logger) (*Store, error) {
 	scheme, rest, _ := strings.Cut(url, ":")
 	switch {
 	case url == "memory:":
 		return inMemory(), nil
 	case scheme == "sqlite" && rest != "":
-		return openSQLite(ctx, rest, log)
+		return openSQLite(ctx, rest, prepare, log)
 	case (scheme == "postgres" || scheme == "postgresql") && strings.HasPrefix(rest, "//"):
-		return openPostgres(ctx, url, log)
+		return openPostgres(ctx, url, prepare, log)
 	}
 	return nil, fmt.Errorf("store %.20q: want memory:, sqlite:PATH or postgres://…", scheme+":")
 }
