@@ -13,12 +13,13 @@ import (
 // listing is what a list test asks: an action on a table or index, and the rows
 // that the suite has of it.
 type listing struct {
-	rows []*row
-	key  Attribute // the partition key of the table or index
+	table *Table
+	rows  []*row
+	key   Attribute // the partition key of the table or index
 }
 
 // listing makes a cell of every identity for {table, action, index} whose
-// expect is {rows: [ROW], filter: TEXT}.
+// expect is {rows: [ROW], filter: TEXT, sql: {DIALECT: TEXT, args: [VALUE]}}.
 func (t *testReader) listing() {
 	var q requestReader
 	n := t.list
@@ -50,7 +51,7 @@ func (t *testReader) listing() {
 		n.fault("no rows of a table %q in this suite", short(q.table))
 		return
 	}
-	cell.list.rows, cell.list.key = all.rows, all.table.PartitionKey
+	cell.list.table, cell.list.rows, cell.list.key = all.table, all.rows, all.table.PartitionKey
 	if x, ok := all.table.Index(q.index); ok {
 		cell.list.key = x.PartitionKey
 	}
@@ -59,7 +60,7 @@ func (t *testReader) listing() {
 		cell.settings = append(cell.settings, setting{key: "dynamodb:Attributes", values: []string{cell.list.key.Name}})
 	}
 	t.owned(&q, &cell)
-	cell.Want, cell.Line = t.listWant(all)
+	cell.Want, cell.Line = t.listWant(all, q.index)
 	for _, id := range t.identities {
 		if t.full() {
 			break
@@ -73,14 +74,14 @@ func (t *testReader) listing() {
 	}
 }
 
-// listWant reads {rows, filter}.
-func (t *testReader) listWant(all *tableRows) (Want, int) {
+// listWant reads {rows, filter, sql}.
+func (t *testReader) listWant(all *tableRows, index string) (Want, int) {
 	w := Want{Listed: true, Rows: []string{}}
 	n := t.expect
 	if n.Node == nil {
 		return w, t.test.Line
 	}
-	n.object("rows or filter", func(member string, x node) bool {
+	n.object("rows, filter or sql", func(member string, x node) bool {
 		switch member {
 		case "rows":
 			for _, name := range x.names() {
@@ -91,6 +92,8 @@ func (t *testReader) listWant(all *tableRows) (Want, int) {
 			}
 		case "filter":
 			w.Filter = x.text()
+		case "sql":
+			w.SQL = x.wantSQL(all.table, index)
 		default:
 			return false
 		}
@@ -152,4 +155,5 @@ func (r *CellResult) runList(now time.Time, coverage *Coverage) {
 	if r.Want.Filter != "" && r.Want.Filter != r.Filter {
 		r.Problems = append(r.Problems, "want the filter "+r.Want.Filter+"; have "+r.Filter)
 	}
+	r.checkSQL(now)
 }

@@ -207,7 +207,8 @@ func TestCoverage(t *testing.T) {
 	require.InDelta(t, 100, (&bundle.Coverage{}).Percent(), 0.01)
 }
 
-// A list that has other rows, or comes by another filter, fails and says so.
+// A list that has other rows, or comes by another filter or predicate, fails
+// and says so.
 func TestRunLists(t *testing.T) {
 	fsys := with()
 	clear(fsys)
@@ -225,10 +226,15 @@ tests:
   - {name: mine, as: alice, list: {table: GameScores, action: dynamodb:Query}, expect: ` + expect + "}\n"
 	}
 	for expect, problem := range map[string]string{
-		`{rows: [own]}`:                       "",
-		`{rows: [own, other]}`:                `want rows [other, own]; have [own], by the filter dynamodb:LeadingKeys in ("leaderboard", "us-east-1:aaaa")`,
-		`{rows: []}`:                          `want rows []; have [own], by the filter dynamodb:LeadingKeys in ("leaderboard", "us-east-1:aaaa")`,
-		`{rows: [own, keyless]}`:              `want rows [keyless, own]; have [own], by the filter dynamodb:LeadingKeys in ("leaderboard", "us-east-1:aaaa")`,
+		`{rows: [own]}`:          "",
+		`{rows: [own, other]}`:   `want rows [other, own]; have [own], by the filter dynamodb:LeadingKeys in ("leaderboard", "us-east-1:aaaa")`,
+		`{rows: []}`:             `want rows []; have [own], by the filter dynamodb:LeadingKeys in ("leaderboard", "us-east-1:aaaa")`,
+		`{rows: [own, keyless]}`: `want rows [keyless, own]; have [own], by the filter dynamodb:LeadingKeys in ("leaderboard", "us-east-1:aaaa")`,
+		"{rows: [own], sql: {sqlite: '(typeof(`user_id`) = ''text'' AND `user_id` COLLATE BINARY IN (?1, ?2))', args: [leaderboard, \"us-east-1:aaaa\"]}}":                                                                                                                                                    "",
+		"{rows: [own], sql: {postgres: '(\"user_id\" IS NOT NULL AND (\"user_id\"::text IN ($1::text, $2::text) AND \"user_id\"::text COLLATE \"C\" IN ($1::text, $2::text)))', sqlite: '(typeof(`user_id`) = ''text'' AND `user_id` COLLATE BINARY IN (?1, ?2))', args: [leaderboard, \"us-east-1:aaaa\"]}}": "",
+		"{rows: [own], sql: {sqlite: '1 = 1'}}": "want for SQLite 1 = 1 args: []; have (typeof(`user_id`) = 'text' AND `user_id` COLLATE BINARY IN (?1, ?2)) args: [\"leaderboard\", \"us-east-1:aaaa\"]",
+		"{rows: [own], sql: {sqlite: '(typeof(`user_id`) = ''text'' AND `user_id` COLLATE BINARY IN (?1, ?2))'}}":                           "want for SQLite (typeof(`user_id`) = 'text' AND `user_id` COLLATE BINARY IN (?1, ?2)) args: []; have (typeof(`user_id`) = 'text' AND `user_id` COLLATE BINARY IN (?1, ?2)) args: [\"leaderboard\", \"us-east-1:aaaa\"]",
+		"{rows: [own], sql: {sqlite: '(typeof(`user_id`) = ''text'' AND `user_id` COLLATE BINARY IN (?1, ?2))', args: [leaderboard, bob]}}": "want for SQLite (typeof(`user_id`) = 'text' AND `user_id` COLLATE BINARY IN (?1, ?2)) args: [\"leaderboard\", \"bob\"]; have (typeof(`user_id`) = 'text' AND `user_id` COLLATE BINARY IN (?1, ?2)) args: [\"leaderboard\", \"us-east-1:aaaa\"]",
 		`{rows: [own], filter: "everything"}`: `want the filter everything; have dynamodb:LeadingKeys in ("leaderboard", "us-east-1:aaaa")`,
 	} {
 		for name := range fsys {

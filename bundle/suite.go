@@ -71,9 +71,11 @@ type Want struct {
 	// means that any may.
 	MissingContext []string
 	// Rows are the rows that a list must have, sorted; nil for a cell that is
-	// no list. Filter is the text of its filter, empty if any will do.
+	// no list. Filter is the text of its filter, empty if any will do, and SQL
+	// the predicates that it becomes, nil if any will do.
 	Rows   []string
 	Filter string
+	SQL    []WantSQL
 }
 
 // Suites reads the tests of the bundle, in the order of their files; nil if it
