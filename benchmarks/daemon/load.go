@@ -18,7 +18,7 @@ func rounds(ctx context.Context, s settings, servers []*subjectServer, progress 
 		r := &row{kind: k.name, unit: k.unit, rates: map[string][]float64{}, cpus: map[string][]float64{}, tails: map[string][]float64{}}
 		rows = append(rows, r)
 		for n := range s.rounds {
-			fmt.Fprintf(progress, "%s: round %d of %d\n", k.name, n+1, s.rounds)
+			_, _ = fmt.Fprintf(progress, "%s: round %d of %d\n", k.name, n+1, s.rounds)
 			for _, x := range servers {
 				rate, cpu, err := saturate(ctx, x, &x.kinds[i], s.each)
 				if err != nil {

@@ -5,7 +5,6 @@
 //
 //	go run ./daemon                 some three minutes on two cores
 //	go run ./daemon -quick          short rounds
-//	go run ./daemon -opa            and OPA's server over HTTP, with the same question
 package main
 
 import (
@@ -29,8 +28,9 @@ func main() {
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil && !errors.Is(err, flag.ErrHelp) {
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "daemon:", err)
 		os.Exit(1)
 	}
@@ -40,7 +40,6 @@ func main() {
 type settings struct {
 	rounds int
 	each   time.Duration
-	opa    bool
 	binary string
 }
 
@@ -50,7 +49,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.SetOutput(stderr)
 	quick := flags.Bool("quick", false, "short rounds")
 	flags.IntVar(&s.rounds, "count", 5, "rounds")
-	flags.BoolVar(&s.opa, "opa", false, "measure OPA's server too")
 	flags.StringVar(&s.binary, "rowan", "", "the rowan binary; empty builds one")
 	if err := flags.Parse(args); err != nil {
 		return err

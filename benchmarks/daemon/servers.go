@@ -53,7 +53,7 @@ func start(ctx context.Context, s *settings, dir string, progress io.Writer) (al
 	}
 	if s.binary == "" {
 		s.binary = filepath.Join(dir, "rowan")
-		fmt.Fprintln(progress, "building rowan")
+		_, _ = fmt.Fprintln(progress, "building rowan")
 		build := exec.CommandContext(ctx, "go", "build", "-o", s.binary, "github.com/rowan-authz/rowan/cmd/rowan")
 		build.Stderr = progress
 		if err := build.Run(); err != nil {
