@@ -15,7 +15,7 @@ ARG VERSION=unknown
 ARG REVISION=
 ARG TARGETOS=linux
 ARG TARGETARCH=amd64
-RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+RUN --mount=type=cache,target=/go/pkg/mod \
     GOOS=${TARGETOS} GOARCH=${TARGETARCH} make binary "VERSION=${VERSION}" "REVISION=${REVISION}"
 RUN install -d -m 0700 bin/state
 
