@@ -402,8 +402,11 @@ func TestThreatFlippedBits(t *testing.T) {
 	}
 	_, err = verify(text)
 	require.NoError(t, err)
-	same := 0
-	for i := range text {
+	same, step := 0, 1
+	if raceEnabled {
+		step = 11 // which makes each ten times dearer
+	}
+	for i := 0; i < len(text); i += step {
 		b := slices.Clone(text)
 		b[i] ^= 1 << (i % 8)
 		f, err := verify(b)
@@ -418,7 +421,7 @@ func TestThreatFlippedBits(t *testing.T) {
 	}
 	t.Logf("%d places, %d of them without meaning", len(text), same)
 	require.LessOrEqual(t, same, 8)
-	for i := range text {
+	for i := 0; i < len(text); i += step {
 		_, err := verify(text[:i])
 		require.Error(t, err)
 	}

@@ -77,7 +77,7 @@ func follow(t *testing.T, s *Source) *following {
 // until waits for a text, and tells what else came.
 func (f *following) until(want string) (others []string) {
 	f.t.Helper()
-	end := time.After(10 * time.Second)
+	end := time.After(time.Minute)
 	for {
 		select {
 		case got := <-f.all:
