@@ -38,6 +38,8 @@ type Bundle struct {
 	Administrators []*Administrator
 	// Services are those that may ask the daemon.
 	Services []*Service
+	// Routes are the HTTP APIs that gateways ask about.
+	Routes []*Routes
 	// ServiceControl and ResourceControl are levels, root first; nil if there
 	// is none.
 	ServiceControl, ResourceControl []*Level
@@ -150,6 +152,7 @@ func (p *UserPool) name() string      { return p.Name }
 func (p *Provider) name() string      { return p.Name }
 func (a *Administrator) name() string { return a.Name }
 func (s *Service) name() string       { return s.Name }
+func (r *Routes) name() string        { return r.Name }
 
 // sorted puts files in the order of their names, which is not that of their
 // paths: a.yaml comes after a-b.yaml.

@@ -32,6 +32,7 @@ var folders = []struct{ dir, ext, want string }{
 	{"providers", ".yaml", "providers/NAME.yaml, with NAME.xml for the metadata of a SAML provider"},
 	{"administrators", ".yaml", "administrators/NAME.yaml"},
 	{"services", ".yaml", "services/NAME.yaml"},
+	{"routes", ".yaml", "routes/NAME.yaml"},
 	{"tables", ".yaml", "tables/NAME.yaml"},
 	{"tests", "_test.yaml", "tests/NAME_test.yaml"},
 	{"guardrails", ".rego", "guardrails/scp/NN-LEVEL/NAME.json or guardrails/rcp/NN-LEVEL/NAME.json"},
@@ -131,7 +132,7 @@ func shape(p string, d fs.DirEntry, rego bool) string {
 		return ""
 	}
 	if d.IsDir() {
-		return "unknown folder: want policies, roles, resources, guardrails, pools, providers, administrators, services, tables or tests"
+		return "unknown folder: want policies, roles, resources, guardrails, pools, providers, administrators, services, routes, tables or tests"
 	}
 	return "unknown file: want rowan.yaml, and folders"
 }

@@ -158,6 +158,8 @@ func (l *loader) yaml(p string, root node) {
 		b.Administrators = append(b.Administrators, l.administrator(name, root))
 	case "services":
 		b.Services = append(b.Services, l.service(name, root))
+	case "routes":
+		b.Routes = append(b.Routes, l.routes(name, root))
 	}
 }
 
@@ -215,6 +217,7 @@ func (l *loader) refer() {
 	sorted(b.Providers)
 	sorted(b.Administrators)
 	sorted(b.Services)
+	sorted(b.Routes)
 	l.identify()
 	for _, check := range l.references {
 		check()

@@ -369,7 +369,7 @@ func TestLoadFaults(t *testing.T) {
 		"invalid UTF-8":          {with("roles/R.yaml", "tags: {a: \xff}"), []string{"b/roles/R.yaml:1:11: invalid UTF-8"}},
 		"line separator":         {with("roles/R.yaml", "path: /a/\u2028policies: [P]"), []string{"b/roles/R.yaml:1:10: a line end other than a line feed: write it as an escape"}},
 		"unknown file":           {with("notes.txt", "x"), []string{"b/notes.txt: unknown file: want rowan.yaml, and folders"}},
-		"unknown folder":         {with("polices/P.json", ok), []string{"b/polices: unknown folder: want policies, roles, resources, guardrails, pools, providers, administrators, services, tables or tests"}},
+		"unknown folder":         {with("polices/P.json", ok), []string{"b/polices: unknown folder: want policies, roles, resources, guardrails, pools, providers, administrators, services, routes, tables or tests"}},
 		"yml":                    {with("roles/Q.yml", "policies: [P]"), []string{"b/roles/Q.yml: unknown: want roles/NAME.yaml"}},
 		"nested folder":          {with("roles/a/Q.yaml", "policies: [P]"), []string{"b/roles/a: unknown: want roles/NAME.yaml"}},
 		"file for a folder":      {with("pools", "x"), []string{"b/pools: unknown: want pools/NAME.yaml"}},

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/rowan-authz/rowan/cmd/internal/decide"
+	"github.com/rowan-authz/rowan/cmd/internal/edge"
 	"github.com/rowan-authz/rowan/cmd/internal/rpc"
 	"github.com/rowan-authz/rowan/cmd/internal/server"
 	"github.com/rowan-authz/rowan/cmd/internal/web"
@@ -22,6 +23,7 @@ import (
 type authorizeFlags struct {
 	GRPCListen string        `name:"grpc-listen" placeholder:"ADDRESS" help:"Where to answer questions over gRPC: host:port or unix:PATH. With --dev, unless --listen is given, 127.0.0.1:8081."`
 	HTTPListen string        `name:"http-listen" placeholder:"ADDRESS" help:"Where to answer questions over HTTP, those of proxies too: host:port or unix:PATH. With --dev, unless --listen is given, 127.0.0.1:8082."`
+	HTTPURL    string        `name:"http-url" placeholder:"URL" help:"The address that services use for questions over HTTP, as AuthZEN's metadata names it. Default: where it listens."`
 	ClientCA   string        `name:"client-ca" placeholder:"FILE" help:"The certificates, in PEM, of who issues certificates to services that ask."`
 	MaxAge     time.Duration `name:"max-answer-age" default:"2s" placeholder:"TIME" help:"How long an answer may be kept, as its valid_until says. A revocation is heard of so much later. Default 2s."`
 	MaxCalls   int           `name:"max-calls" default:"4096" placeholder:"N" help:"How many questions are answered at once; more are refused. Default 4096."`
@@ -55,26 +57,25 @@ func (f *authorizeFlags) open(ctx context.Context, s *serveCommand, live *server
 	if config, err = f.mutual(config); err != nil {
 		return nil, err
 	}
-	overGRPC, err := rpc.New(rpc.Options{Decider: d, TLS: withProtocols(config, "h2"), Trusted: s.Dev, InFlight: f.MaxCalls, Log: o.Log})
-	if err != nil {
-		return nil, fmt.Errorf("grpc: %w", err)
-	}
-	overHTTP, err := web.New(web.Options{Decider: d, TLS: withProtocols(config, "h2", "http/1.1"), Trusted: s.Dev, InFlight: f.MaxCalls, Log: o.Log})
-	if err != nil {
-		return nil, fmt.Errorf("http: %w", err)
-	}
-	for _, x := range []struct {
-		name, address string
-		serve         func(context.Context, net.Listener) error
-	}{{"grpc", grpcListen, overGRPC.Serve}, {"http", httpListen, overHTTP.Serve}} {
-		if x.address == "" {
-			continue
-		}
-		l, err := server.ListenForServices(ctx, x.address, config != nil)
+	if grpcListen != "" {
+		x, err := f.openGRPC(ctx, grpcListen, rpc.Options{Decider: d, TLS: withProtocols(config, "h2"), Trusted: s.Dev, InFlight: f.MaxCalls, Log: o.Log})
 		if err != nil {
-			return all, fmt.Errorf("%s: %w", x.name, err)
+			return nil, fmt.Errorf("grpc: %w", err)
 		}
-		all = append(all, service{"answering " + x.name, l, x.serve})
+		all = append(all, x)
+	}
+	if httpListen != "" {
+		checker, err := edge.New(edge.Options{Decider: d, Now: o.Now, Log: o.Log})
+		if err != nil {
+			return all, err
+		}
+		x, err := f.openHTTP(ctx, httpListen, web.Options{
+			Decider: d, Edge: checker, TLS: withProtocols(config, "h2", "http/1.1"), Trusted: s.Dev, InFlight: f.MaxCalls, Log: o.Log,
+		})
+		if err != nil {
+			return all, fmt.Errorf("http: %w", err)
+		}
+		all = append(all, x)
 	}
 	return all, nil
 }
@@ -84,6 +85,39 @@ func (f *authorizeFlags) setDefaults(s *serveCommand) {
 	if s.Dev && s.Listen == defaultListen {
 		f.GRPCListen, f.HTTPListen = cmp.Or(f.GRPCListen, defaultGRPCListen), cmp.Or(f.HTTPListen, defaultHTTPListen)
 	}
+}
+
+// openGRPC listens for questions over gRPC.
+func (f *authorizeFlags) openGRPC(ctx context.Context, address string, o rpc.Options) (service, error) {
+	answering, err := rpc.New(o)
+	if err != nil {
+		return service{}, err
+	}
+	l, err := server.ListenForServices(ctx, address, o.TLS != nil)
+	if err != nil {
+		return service{}, err
+	}
+	return service{"answering grpc", l, answering.Serve}, nil
+}
+
+// openHTTP listens for questions over HTTP.
+func (f *authorizeFlags) openHTTP(ctx context.Context, address string, o web.Options) (service, error) {
+	l, err := server.ListenForServices(ctx, address, o.TLS != nil)
+	if err != nil {
+		return service{}, err
+	}
+	o.URL = f.HTTPURL
+	if tcp, ok := l.Addr().(*net.TCPAddr); ok && o.URL == "" && !tcp.IP.IsUnspecified() {
+		o.URL = "http://" + tcp.String()
+		if o.TLS != nil {
+			o.URL = "https://" + tcp.String()
+		}
+	}
+	answering, err := web.New(o)
+	if err != nil {
+		return service{}, errors.Join(err, l.Close())
+	}
+	return service{"answering http", l, answering.Serve}, nil
 }
 
 // decider makes what answers questions with the deployment in force.

@@ -44,43 +44,29 @@ func (d *Decider) begin(ctx context.Context) (*session, error) {
 
 // Decide answers one question.
 func (d *Decider) Decide(ctx context.Context, in *rowanv1.DecideRequest) (*rowanv1.DecideResponse, error) {
-	return d.decideFor(ctx, in, nil)
-}
-
-// Who is a subject as policies know it.
-type Who struct {
-	// Principal is the ARN. Identity is the id at an identity pool, Session the
-	// id of the session; both may be empty.
-	Principal, Identity, Session string
-}
-
-// DecideWho answers one question and says who its subject is.
-func (d *Decider) DecideWho(ctx context.Context, in *rowanv1.DecideRequest) (*rowanv1.DecideResponse, Who, error) {
-	var who Who
-	out, err := d.decideFor(ctx, in, &who)
-	return out, who, err
-}
-
-// decideFor answers one question, and says in who, if that is not nil, who its
-// subject is.
-func (d *Decider) decideFor(ctx context.Context, in *rowanv1.DecideRequest, who *Who) (*rowanv1.DecideResponse, error) {
 	s, err := d.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
+	return s.decide(ctx, in, nil)
+}
+
+// decide answers one question, and says in who, if that is not nil, who its
+// subject is.
+func (s *session) decide(ctx context.Context, in *rowanv1.DecideRequest, who *Who) (*rowanv1.DecideResponse, error) {
 	a, err := s.ask(ctx, questionOf(in, in.GetSubject()))
 	if err != nil {
 		return nil, err
 	}
 	defer s.force.free(a)
 	if who != nil {
-		*who = Who{a.request.Principal.String(), a.subject.identity, a.subject.session}
+		*who = a.who()
 	}
 	var out struct { // in one piece of memory
 		response rowanv1.DecideResponse
 		answer   rowanv1.Answer
 	}
-	out.answer.DecisionId = d.id()
+	out.answer.DecisionId = s.id()
 	if err := s.answer(ctx, a, "decide", in.GetDetails(), &out.answer); err != nil {
 		return nil, err
 	}
@@ -96,18 +82,23 @@ func questionOf(in *rowanv1.DecideRequest, of *rowanv1.Subject) *asking {
 
 // DecideBatch answers many questions with one bundle.
 func (d *Decider) DecideBatch(ctx context.Context, in *rowanv1.DecideBatchRequest) (*rowanv1.DecideBatchResponse, error) {
-	n := len(in.GetRequests())
-	if n > maxBatch {
-		return nil, status.Errorf(codes.InvalidArgument, "the batch has more than %d questions", maxBatch)
-	}
 	s, err := d.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
+	return s.decideBatch(ctx, in)
+}
+
+// decideBatch answers many questions.
+func (s *session) decideBatch(ctx context.Context, in *rowanv1.DecideBatchRequest) (*rowanv1.DecideBatchResponse, error) {
+	n := len(in.GetRequests())
+	if n > maxBatch {
+		return nil, status.Errorf(codes.InvalidArgument, "the batch has more than %d questions", maxBatch)
+	}
 	b := &batch{session: s, results: make([]batchResult, n)}
 	defer b.free()
 	out := &rowanv1.DecideBatchResponse{Results: make([]*rowanv1.Result, n), Bundle: s.force.name}
-	ids := d.ids(n)
+	ids := s.ids(n)
 	for i, q := range in.GetRequests() {
 		if err := ctx.Err(); err != nil {
 			return nil, status.FromContextError(err).Err()

@@ -151,7 +151,7 @@ func TestThreatQuestions(t *testing.T) {
 		"an empty subject":       {trusted, getItem(&rowanv1.Subject{}), codes.InvalidArgument},
 		"no token":               {local, getItem(session(alice.Credentials.AccessKeyID, "")), codes.Unauthenticated},
 		"another's access key":   {local, getItem(session(bob.Credentials.AccessKeyID, alice.Credentials.Token)), codes.Unauthenticated},
-		"an altered token":       {local, getItem(session(alice.Credentials.AccessKeyID, alice.Credentials.Token[:20]+"A"+alice.Credentials.Token[21:])), codes.Unauthenticated},
+		"an altered token":       {local, getItem(session(alice.Credentials.AccessKeyID, alice.Credentials.Token[:20]+"!"+alice.Credentials.Token[21:])), codes.Unauthenticated},
 		"no login":               {local, getItem(login(decidetest.Provider, "")), codes.InvalidArgument},
 		"a login that is none":   {local, getItem(login("", "a.b.c")), codes.Unauthenticated},
 		"a token's provider":     {local, getItem(login("evil.example.com", alice.IDToken)), codes.Unauthenticated},

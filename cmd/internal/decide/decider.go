@@ -18,7 +18,6 @@ import (
 	"github.com/rowan-authz/rowan/bundle"
 	"github.com/rowan-authz/rowan/cmd/internal/server"
 	"github.com/rowan-authz/rowan/engine"
-	"github.com/rowan-authz/rowan/identity"
 )
 
 // Options say how a Decider answers. Current, Now, Random and Log are required.
@@ -178,13 +177,4 @@ func (s *session) validUntil(a *asked) time.Time {
 		}
 	}
 	return end
-}
-
-// Account returns the account of the bundle in force, without anything while
-// there is none.
-func (d *Decider) Account() *identity.Account {
-	if current := d.options.Current(); current != nil {
-		return current.Account
-	}
-	return &identity.Account{}
 }

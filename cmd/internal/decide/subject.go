@@ -24,6 +24,8 @@ type subject struct {
 	// session is the id of the session, identity the id at its pool; both may be
 	// empty.
 	session, identity string
+	// of is the session itself; nil for a user.
+	of *identity.Session
 	// expires is when the credentials end; zero if they do not.
 	expires time.Time
 	// steady says that nothing of the caller changes by the passing of time.
@@ -61,7 +63,7 @@ func (x *inForce) opened(s *identity.Session) (*subject, error) {
 	if err != nil {
 		return nil, sessionError(err)
 	}
-	return &subject{caller: caller, session: s.ID, identity: s.IdentityID, expires: s.Expires, steady: !s.MFA}, nil
+	return &subject{caller: caller, of: s, session: s.ID, identity: s.IdentityID, expires: s.Expires, steady: !s.MFA}, nil
 }
 
 // sessionError says why a session does not count, without saying more than an
@@ -113,7 +115,7 @@ func (x *inForce) asserted(p *rowanv1.Principal, now time.Time) (*subject, error
 	if err != nil {
 		return nil, status.Errorf(codes.InvalidArgument, "the principal is none: %v", err)
 	}
-	return &subject{caller: caller, identity: s.IdentityID, steady: true}, nil
+	return &subject{caller: caller, of: s, identity: s.IdentityID, steady: true}, nil
 }
 
 // inPool puts the session into the identity pool that the principal names.

@@ -6,12 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"mime"
 	"net"
 	"net/http"
-	"os"
+	"net/url"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -20,13 +18,18 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/rowan-authz/rowan/cmd/internal/decide"
+	"github.com/rowan-authz/rowan/cmd/internal/edge"
 	"github.com/rowan-authz/rowan/cmd/internal/rpc"
-	"github.com/rowan-authz/rowan/internal/strictjson"
 )
 
-// Options say how questions are served. Decider and Log are required.
+// Options say how questions are served. Decider, Edge and Log are required.
 type Options struct {
 	Decider *decide.Decider
+	// Edge checks calls for proxies. It is required too.
+	Edge *edge.Checker
+	// URL is the address that services use, which metadata names; empty leaves
+	// metadata out.
+	URL string
 	// TLS is for connections that are not on a Unix socket; nil means none,
 	// which is for loopback alone.
 	TLS *tls.Config
@@ -38,9 +41,8 @@ type Options struct {
 	Log      *slog.Logger
 }
 
-// Bounds of requests.
+// Bounds of requests. Headers hold an ID token of up to 16 KiB.
 const (
-	maxBody        = 1 << 20
 	maxHeaderBytes = 64 << 10
 	headerWithin   = 5 * time.Second
 	requestWithin  = 20 * time.Second
@@ -48,9 +50,8 @@ const (
 	idleWithin     = 2 * time.Minute
 	drainWithin    = 10 * time.Second
 	maxStreams     = 250
-	// A body has at most so many members, nested so deep.
-	maxMembers = 20_000
-	maxDepth   = 32
+	// largeShare is which part of the requests under way may be large ones.
+	largeShare = 64
 	// retryAfter is when to ask again after too much was asked, in seconds.
 	retryAfter = "1"
 )
@@ -59,13 +60,14 @@ const (
 type Server struct {
 	options Options
 	routes  *http.ServeMux
-	slots   chan struct{}
+	// slots are those of all requests, large those of large ones.
+	slots, large chan struct{}
 }
 
 // New returns a Server.
 func New(o Options) (*Server, error) {
-	if o.Decider == nil || o.Log == nil {
-		return nil, errors.New("a server needs a decider and a log")
+	if o.Decider == nil || o.Edge == nil || o.Log == nil {
+		return nil, errors.New("a server needs a decider, what checks calls, and a log")
 	}
 	if o.InFlight < 0 {
 		return nil, fmt.Errorf("%d requests at once", o.InFlight)
@@ -73,15 +75,27 @@ func New(o Options) (*Server, error) {
 	if o.InFlight == 0 {
 		o.InFlight = rpc.DefaultInFlight
 	}
-	s := &Server{options: o, routes: http.NewServeMux(), slots: make(chan struct{}, o.InFlight)}
+	if u, err := url.Parse(o.URL); err != nil || o.URL != "" && (u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "") {
+		return nil, fmt.Errorf("address %q: want one such as https://authz.example.com", o.URL)
+	}
+	o.URL = strings.TrimSuffix(o.URL, "/")
+	s := &Server{
+		options: o, routes: http.NewServeMux(),
+		slots: make(chan struct{}, o.InFlight), large: make(chan struct{}, max(o.InFlight/largeShare, 1)),
+	}
 	for pattern, answer := range map[string]func(*exchange) error{
 		"POST /v1/decide":                        (*exchange).decide,
 		"POST /v1/decide-batch":                  (*exchange).decideBatch,
+		"POST /v1/decide-rows":                   (*exchange).decideRows,
 		"POST /v1/explain":                       (*exchange).explain,
 		"POST /v1/filter":                        (*exchange).filter,
 		"GET /v1/describe":                       (*exchange).describe,
+		"POST /v1/validate":                      (*exchange).validate,
+		"POST /v1/test":                          (*exchange).test,
 		"POST /access/v1/evaluation":             (*exchange).evaluation,
 		"POST /access/v1/evaluations":            (*exchange).evaluations,
+		"POST /access/v1/search/action":          (*exchange).searchActions,
+		"POST /access/v1/search/subject":         (*exchange).searchSubjects,
 		"GET /.well-known/authzen-configuration": (*exchange).authzenMetadata,
 		"/auth/nginx":                            (*exchange).authNginx,
 		"/auth/forwarded":                        (*exchange).authForwarded,
@@ -109,20 +123,24 @@ type exchange struct {
 // maxRequestID is the longest X-Request-ID that is echoed.
 const maxRequestID = 256
 
+// printable reports whether a text of at most so many bytes may stand in a
+// header.
+func printable(s string, most int) bool {
+	return len(s) <= most && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
+}
+
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{Server: s, w: w, r: r}
-	if ids := r.Header["X-Request-Id"]; len(ids) == 1 && len(ids[0]) <= maxRequestID {
+	if ids := r.Header["X-Request-Id"]; len(ids) == 1 && printable(ids[0], maxRequestID) {
 		w.Header().Set("X-Request-ID", ids[0])
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	select {
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
-	default:
-		x.fail(status.Error(codes.ResourceExhausted, "too many requests are under way: ask again later"))
+	if !enter(s.slots) {
+		x.fail(errBusy)
 		return
 	}
+	defer func() { <-s.slots }()
 	defer x.recovered()
 	if r.URL.EscapedPath() != r.URL.Path || !strings.HasPrefix(r.RequestURI, "/") {
 		x.fail(status.Error(codes.NotFound, "nothing is here"))
@@ -136,6 +154,18 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.routes.ServeHTTP(w, r.WithContext(decide.WithPeer(r.Context(), p)))
 }
 
+var errBusy = status.Error(codes.ResourceExhausted, "too many requests are under way: ask again later")
+
+// enter takes a slot if there is one: a queue would only grow.
+func enter(slots chan struct{}) bool {
+	select {
+	case slots <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
 // recovered turns a panic into a refusal: whoever asked denies, and the others
 // are served.
 func (x *exchange) recovered() {
@@ -143,68 +173,6 @@ func (x *exchange) recovered() {
 		x.options.Log.ErrorContext(x.r.Context(), "a request panicked", "path", x.r.URL.Path, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
 		x.fail(status.Error(codes.Internal, "the question could not be answered"))
 	}
-}
-
-type uidKey struct{}
-
-// serviceKey is where a proxy puts its own key: what it passes on in
-// Authorization is its client's.
-const serviceKey = "X-Rowan-Service-Key"
-
-// peer finds out which service calls.
-func (s *Server) peer(r *http.Request) (*decide.Peer, error) {
-	p := &decide.Peer{Trusted: s.options.Trusted}
-	if uid, ok := r.Context().Value(uidKey{}).(uint32); ok {
-		p.UID, p.HasUID, p.Local = uid, true, int(uid) == os.Getuid()
-	} else if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
-		ip := net.ParseIP(host)
-		p.Local = ip != nil && ip.IsLoopback()
-	}
-	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 && len(r.TLS.PeerCertificates) > 0 {
-		p.Certificate = r.TLS.PeerCertificates[0]
-	}
-	key, err := s.key(r)
-	if err != nil {
-		return nil, err
-	}
-	if key != nil {
-		*p = p.KeyOf(*key)
-	}
-	return p, nil
-}
-
-// key returns the key of the calling service, nil if it brings none.
-func (s *Server) key(r *http.Request) (*string, error) {
-	if strings.HasPrefix(r.URL.Path, "/auth/") {
-		if all, ok := r.Header[serviceKey]; ok {
-			if len(all) != 1 {
-				return nil, status.Error(codes.Unauthenticated, "more than one "+serviceKey)
-			}
-			return &all[0], nil
-		}
-		return nil, nil
-	}
-	switch all := r.Header["Authorization"]; {
-	case len(all) == 0:
-		return nil, nil
-	case len(all) > 1:
-		return nil, status.Error(codes.Unauthenticated, "more than one Authorization")
-	default:
-		key, ok := bearer(all[0])
-		if !ok {
-			return nil, status.Error(codes.Unauthenticated, `the Authorization is not "Bearer KEY"`)
-		}
-		return &key, nil
-	}
-}
-
-// bearer returns what follows the scheme.
-func bearer(line string) (token string, ok bool) {
-	const scheme = "bearer "
-	if len(line) < len(scheme) || !strings.EqualFold(line[:len(scheme)], scheme) {
-		return "", false
-	}
-	return line[len(scheme):], true
 }
 
 // Serve answers on l until ctx ends. It then takes no more connections, lets
@@ -246,30 +214,6 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return err
 }
 
-// read reads a body that is one JSON object, into into. With strict, members
-// that into does not have are refused.
-func (x *exchange) read(into any, strict bool) error {
-	media, _, err := mime.ParseMediaType(x.r.Header.Get("Content-Type"))
-	if err != nil || media != "application/json" {
-		return status.Error(codes.InvalidArgument, "the Content-Type must be application/json")
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, maxBody))
-	if err != nil {
-		return status.Errorf(codes.InvalidArgument, "the body could not be read, or has more than %d bytes", maxBody)
-	}
-	if err := strictjson.Check(body, strictjson.Limits{Depth: maxDepth, Members: maxMembers, Bytes: maxBody}); err != nil {
-		return status.Errorf(codes.InvalidArgument, "%v", err)
-	}
-	d := json.NewDecoder(strings.NewReader(string(body)))
-	if strict {
-		d.DisallowUnknownFields()
-	}
-	if err := d.Decode(into); err != nil {
-		return status.Errorf(codes.InvalidArgument, "%v", err)
-	}
-	return nil
-}
-
 // reply writes an answer.
 func (x *exchange) reply(code int, v any) error {
 	body, err := json.Marshal(v)
@@ -277,6 +221,7 @@ func (x *exchange) reply(code int, v any) error {
 		return err
 	}
 	x.w.Header().Set("Content-Type", "application/json")
+	x.w.Header().Set("X-Content-Type-Options", "nosniff")
 	x.w.WriteHeader(code)
 	_, _ = x.w.Write(append(body, '\n')) // a client that has left is told nothing
 	return nil
@@ -300,11 +245,20 @@ func (x *exchange) fail(err error) {
 		s = status.New(codes.Internal, "the question could not be answered")
 	}
 	code := httpStatus(s.Code())
-	if code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable {
+	switch code {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		x.w.Header().Set("Retry-After", retryAfter)
+	case http.StatusUnauthorized:
+		x.w.Header().Set("WWW-Authenticate", `Bearer realm="rowan"`)
 	}
 	if x.w.Header().Get("Connection") == "" && code >= http.StatusInternalServerError {
 		x.w.Header().Set("Connection", "close")
+	}
+	if strings.HasPrefix(x.r.URL.Path, "/access/") { // Source: AuthZEN Authorization API 1.0, "Error Responses"
+		x.w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		x.w.WriteHeader(code)
+		_, _ = x.w.Write([]byte(s.Message() + "\n")) // a client that has left is told nothing
+		return
 	}
 	_ = x.reply(code, failure{failureText{s.Code().String(), s.Message()}}) // two texts
 }
@@ -326,7 +280,9 @@ func httpStatus(c codes.Code) int {
 		return http.StatusTooManyRequests
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
 		return http.StatusServiceUnavailable
-	case codes.OK, codes.Unknown, codes.AlreadyExists, codes.Aborted, codes.OutOfRange, codes.Unimplemented, codes.Internal, codes.DataLoss:
+	case codes.Unimplemented:
+		return http.StatusNotImplemented
+	case codes.OK, codes.Unknown, codes.AlreadyExists, codes.Aborted, codes.OutOfRange, codes.Internal, codes.DataLoss:
 	}
 	return http.StatusInternalServerError
 }

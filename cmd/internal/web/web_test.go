@@ -15,11 +15,13 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/rowan-authz/rowan/cmd/internal/decide"
 	"github.com/rowan-authz/rowan/cmd/internal/decidetest"
+	"github.com/rowan-authz/rowan/cmd/internal/edge"
 )
 
 // site is a server of the demo's bundle whose players may read their orders.
@@ -58,8 +60,10 @@ boundary: KeepRows
 		all[p] = f
 	}
 	s := &site{Fixture: decidetest.New(t, decidetest.Options{Files: all}), t: t}
-	o.Decider, o.Log = s.Decider, slog.New(slog.DiscardHandler)
+	o.Decider, o.Log, o.URL = s.Decider, slog.New(slog.DiscardHandler), "http://127.0.0.1:8082"
 	var err error
+	o.Edge, err = edge.New(edge.Options{Decider: s.Decider, Now: time.Now, Log: o.Log})
+	require.NoError(t, err)
 	s.server, err = New(o)
 	require.NoError(t, err)
 	return s
@@ -70,16 +74,19 @@ boundary: KeepRows
 func (s *site) send(method, target, body string, headers ...string) *httptest.ResponseRecorder {
 	s.t.Helper()
 	r := httptest.NewRequestWithContext(s.t.Context(), method, target, strings.NewReader(body))
-	r.RemoteAddr = "127.0.0.1:1"
+	r.RemoteAddr, r.Host = "127.0.0.1:1", "127.0.0.1:8082"
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
 	for i := 0; i < len(headers); i += 2 {
-		if headers[i] == "RemoteAddr" {
+		switch headers[i] {
+		case "RemoteAddr":
 			r.RemoteAddr = headers[i+1]
-			continue
+		case "Host":
+			r.Host = headers[i+1]
+		default:
+			r.Header.Add(headers[i], headers[i+1])
 		}
-		r.Header.Add(headers[i], headers[i+1])
 	}
 	w := httptest.NewRecorder()
 	s.server.ServeHTTP(w, r)
@@ -115,6 +122,15 @@ func TestQuestions(t *testing.T) {
 		"action": "dynamodb:Query", "resource": "`+decidetest.Table+`", "unknown": ["dynamodb:LeadingKeys"]}`))
 	require.Equal(t, "some", filter["scope"])
 	require.Contains(t, filter["filter"], "us-east-1:alice")
+	require.Equal(t, "test", filter["expression"].(map[string]any)["op"])
+	rows := s.json(s.send("POST", "/v1/decide-rows", `{"subject": {"principal": {"principal": "Player", "identityId": "us-east-1:alice"}},
+		"action": "dynamodb:GetItem", "resource": "`+decidetest.Table+`", "columns": {"dynamodb:LeadingKeys": ["us-east-1:alice", "x", null, "us-east-1:alice"]}}`))
+	require.Equal(t, []any{true, false, false, true}, rows["allowed"])
+	require.InDelta(t, 2, rows["count"], 0)
+	require.Equal(t, http.StatusBadRequest, s.send("POST", "/v1/decide-rows", `{"action": "dynamodb:GetItem", "resource": "*", "columns": {"x:a": ["a"], "x:b": ["a", "b"]}}`).Code)
+	require.NotEmpty(t, s.json(s.send("POST", "/v1/validate", `{"document": "{}"}`))["faults"])
+	tested := s.send("POST", "/v1/test", `{"run": "none"}`)
+	require.Equal(t, http.StatusUnprocessableEntity, tested.Code, "the suites of the fixture cannot be read: %s", tested.Body)
 	require.Equal(t, decidetest.Account, s.json(s.send("GET", "/v1/describe", ""))["account"])
 	require.Equal(t, http.StatusOK, s.send("GET", "/-/ready", "").Code)
 	require.Equal(t, http.StatusOK, s.send("GET", "/-/healthy", "").Code)
@@ -131,6 +147,8 @@ func TestThreatBodies(t *testing.T) {
 		"a list":               {"[]", http.StatusBadRequest},
 		"an unknown member":    {strings.Replace(own, `"action"`, `"x": 1, "action"`, 1), http.StatusBadRequest},
 		"a member twice":       {strings.Replace(own, `"action"`, `"action": "dynamodb:Scan", "action"`, 1), http.StatusBadRequest},
+		"only in capitals":     {strings.Replace(own, `"action"`, `"Action"`, 1), http.StatusBadRequest},
+		"a null subject":       {strings.Replace(own, `"action"`, `"details": null, "action"`, 1), http.StatusBadRequest},
 		"a member in capitals": {strings.Replace(own, `"action"`, `"ACTION": "dynamodb:Scan", "action"`, 1), http.StatusBadRequest},
 		"two subjects":         {strings.Replace(own, `"principal": {"principal"`, `"session": {}, "principal": {"principal"`, 1), http.StatusBadRequest},
 		"a null value":         {strings.Replace(own, `["us-east-1:alice"]}`, `null}`, 1), http.StatusBadRequest},
@@ -167,6 +185,9 @@ func TestThreatCallers(t *testing.T) {
 		"another scheme": {[]string{"Authorization", "Basic the key"}, http.StatusUnauthorized},
 		"nobody, here":   {nil, http.StatusForbidden},
 		"nobody, afar":   {[]string{"RemoteAddr", "192.0.2.1:1"}, http.StatusUnauthorized},
+		"another host":   {[]string{"Host", "rebound.example.com"}, http.StatusUnauthorized},
+		"this host":      {[]string{"Host", "localhost:1234"}, http.StatusForbidden},
+		"a key, a host":  {[]string{"Host", "authz.example.com", "Authorization", "Bearer the key"}, http.StatusOK},
 		"a forged place": {[]string{"RemoteAddr", "192.0.2.1:1", "X-Forwarded-For", "127.0.0.1"}, http.StatusUnauthorized},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -198,7 +219,7 @@ func TestUnixSocket(t *testing.T) {
 		return new(net.Dialer).DialContext(ctx, "unix", l.Addr().String())
 	}}}
 	ask := func() int {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://rowan/v1/decide", strings.NewReader(own))
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost/v1/decide", strings.NewReader(own))
 		require.NoError(t, err)
 		r.Header.Set("Content-Type", "application/json")
 		w, err := client.Do(r)
@@ -273,17 +294,19 @@ func TestAuthZEN(t *testing.T) {
 	}
 	require.Equal(t, http.StatusBadRequest, s.send("POST", many, `{`+jane+`, `+read+`, `+items+`, "options": {"evaluations_semantic": "most"}}`).Code)
 	meta := s.json(s.send("GET", "/.well-known/authzen-configuration", ""))
-	require.Equal(t, "http://example.com", meta["policy_decision_point"])
-	require.Equal(t, "http://example.com/access/v1/evaluation", meta["access_evaluation_endpoint"])
-	require.NotContains(t, meta, "search_subject_endpoint")
-	require.Equal(t, http.StatusNotFound, s.send("POST", "/access/v1/search/subject", `{}`).Code)
+	require.Equal(t, "http://127.0.0.1:8082", meta["policy_decision_point"])
+	require.Equal(t, "http://127.0.0.1:8082/access/v1/evaluation", meta["access_evaluation_endpoint"])
+	require.NotContains(t, meta, "search_resource_endpoint")
+	require.Equal(t, http.StatusNotFound, s.send("POST", "/access/v1/search/resource", `{}`).Code)
 
 	alice := s.User("alice")
 	byToken := `{"subject": {"type": "id_token", "id": "` + decidetest.Provider + `", "properties": {"token": "` + alice.IDToken + `"}}, ` + read + `, ` + order("7") + `}`
 	require.Equal(t, true, ask(one, byToken)["decision"])
 	bySession := `{"subject": {"type": "session", "id": "` + alice.Credentials.AccessKeyID + `", "properties": {"token": "` + alice.Credentials.Token + `"}}, ` + read + `, ` + order("7") + `}`
 	require.Equal(t, true, ask(one, bySession)["decision"])
-	require.Equal(t, http.StatusUnauthorized, s.send("POST", one, strings.Replace(bySession, alice.Credentials.AccessKeyID, "ASIA0000000000000000", 1)).Code)
+	another := ask(one, strings.Replace(bySession, alice.Credentials.AccessKeyID, "ASIA0000000000000000", 1))
+	require.Equal(t, false, another["decision"])
+	require.InDelta(t, 401, another["context"].(map[string]any)["error"].(map[string]any)["status"], 0)
 }
 
 // TestForwardAuth asks as nginx and Traefik do.
@@ -301,27 +324,27 @@ func TestForwardAuth(t *testing.T) {
 		"another path":           {"/auth/nginx?api=shop", "GET", "/admin", []string{"Authorization", token}, 403},
 		"another API":            {"/auth/nginx?api=bank", "GET", "/orders/7", []string{"Authorization", token}, 403},
 		"another stage":          {"/auth/nginx?api=shop&stage=prod", "GET", "/orders/7", []string{"Authorization", token}, 403},
-		"no API":                 {"/auth/nginx", "GET", "/orders/7", []string{"Authorization", token}, 400},
+		"no API":                 {"/auth/nginx", "GET", "/orders/7", []string{"Authorization", token}, 500},
 		"no token":               {"/auth/nginx?api=shop", "GET", "/orders/7", nil, 401},
 		"a bad token":            {"/auth/nginx?api=shop", "GET", "/orders/7", []string{"Authorization", token + "x"}, 401},
 		"two tokens":             {"/auth/nginx?api=shop", "GET", "/orders/7", []string{"Authorization", token, "Authorization", token}, 401},
 		"a password":             {"/auth/nginx?api=shop", "GET", "/orders/7", []string{"Authorization", "Basic YTpi"}, 401},
-		"out of the orders":      {"/auth/nginx?api=shop", "GET", "/orders/../admin", []string{"Authorization", token}, 400},
-		"encoded dots":           {"/auth/nginx?api=shop", "GET", "/orders/%2E%2E/admin", []string{"Authorization", token}, 400},
-		"an encoded slash":       {"/auth/nginx?api=shop", "GET", "/orders/%2Fadmin", []string{"Authorization", token}, 400},
-		"an empty segment":       {"/auth/nginx?api=shop", "GET", "//orders/7", []string{"Authorization", token}, 400},
-		"a backslash":            {"/auth/nginx?api=shop", "GET", `/orders/..\admin`, []string{"Authorization", token}, 400},
-		"a semicolon":            {"/auth/nginx?api=shop", "GET", "/orders/7;x", []string{"Authorization", token}, 400},
-		"needless escapes":       {"/auth/nginx?api=shop", "GET", "/%6Frders/7", []string{"Authorization", token}, 400},
-		"a NUL":                  {"/auth/nginx?api=shop", "GET", "/orders/%00", []string{"Authorization", token}, 400},
+		"out of the orders":      {"/auth/nginx?api=shop", "GET", "/orders/../admin", []string{"Authorization", token}, 403},
+		"encoded dots":           {"/auth/nginx?api=shop", "GET", "/orders/%2E%2E/admin", []string{"Authorization", token}, 403},
+		"an encoded slash":       {"/auth/nginx?api=shop", "GET", "/orders/%2Fadmin", []string{"Authorization", token}, 403},
+		"an empty segment":       {"/auth/nginx?api=shop", "GET", "//orders/7", []string{"Authorization", token}, 403},
+		"a backslash":            {"/auth/nginx?api=shop", "GET", `/orders/..\admin`, []string{"Authorization", token}, 403},
+		"a semicolon":            {"/auth/nginx?api=shop", "GET", "/orders/7;x", []string{"Authorization", token}, 403},
+		"needless escapes":       {"/auth/nginx?api=shop", "GET", "/%6Frders/7", []string{"Authorization", token}, 403},
+		"a NUL":                  {"/auth/nginx?api=shop", "GET", "/orders/%00", []string{"Authorization", token}, 403},
 		"a space":                {"/auth/nginx?api=shop", "GET", "/orders/a%20b", []string{"Authorization", token}, 200},
-		"no method":              {"/auth/nginx?api=shop", "", "/orders/7", []string{"Authorization", token}, 400},
-		"no path":                {"/auth/nginx?api=shop", "GET", "", []string{"Authorization", token}, 400},
-		"the other's headers":    {"/auth/nginx?api=shop", "", "", []string{"Authorization", token, "X-Forwarded-Method", "GET", "X-Forwarded-Uri", "/orders/7"}, 400},
+		"no method":              {"/auth/nginx?api=shop", "", "/orders/7", []string{"Authorization", token}, 500},
+		"no path":                {"/auth/nginx?api=shop", "GET", "", []string{"Authorization", token}, 500},
+		"the other's headers":    {"/auth/nginx?api=shop", "", "", []string{"Authorization", token, "X-Forwarded-Method", "GET", "X-Forwarded-Uri", "/orders/7"}, 500},
 		"the other's path":       {"/auth/forwarded?api=shop", "", "", []string{"Authorization", token, "X-Forwarded-Method", "GET", "X-Forwarded-Uri", "/orders/7"}, 200},
-		"two paths":              {"/auth/nginx?api=shop", "GET", "/orders/7", []string{"Authorization", token, "X-Original-URI", "/admin"}, 400},
-		"from afar":              {"/auth/nginx?api=shop", "GET", "/orders/7", []string{"Authorization", token, "RemoteAddr", "192.0.2.1:1"}, 401},
-		"a forged service's key": {"/auth/nginx?api=shop", "GET", "/orders/7", []string{"Authorization", token, "X-Rowan-Service-Key", "x"}, 401},
+		"two paths":              {"/auth/nginx?api=shop", "GET", "/orders/7", []string{"Authorization", token, "X-Original-URI", "/admin"}, 500},
+		"from afar":              {"/auth/nginx?api=shop", "GET", "/orders/7", []string{"Authorization", token, "RemoteAddr", "192.0.2.1:1"}, 500},
+		"a forged service's key": {"/auth/nginx?api=shop", "GET", "/orders/7", []string{"Authorization", token, "X-Rowan-Service-Key", "x"}, 500},
 	} {
 		t.Run(name, func(t *testing.T) {
 			headers := x.headers
@@ -331,7 +354,14 @@ func TestForwardAuth(t *testing.T) {
 			if x.uri != "" {
 				headers = append(headers, "X-Original-URI", x.uri)
 			}
-			w := s.send("GET", x.path, "", headers...)
+			family := "X-Original-"
+			if strings.HasPrefix(x.path, "/auth/forwarded") {
+				family = "X-Forwarded-"
+				headers = append(headers, "X-Forwarded-For", "6.6.6.6, 192.0.2.9")
+			} else {
+				headers = append(headers, "X-Original-Client", "192.0.2.9")
+			}
+			w := s.send("GET", x.path, "", append(headers, family+"Host", "shop.example.com", family+"Proto", "https")...)
 			require.Equal(t, x.want, w.Code, "%s", w.Body)
 			if x.want == http.StatusOK {
 				require.Equal(t, alice.IdentityID, w.Header().Get("X-Rowan-Identity"))
@@ -369,13 +399,26 @@ func TestLambdaAuthorizer(t *testing.T) {
 		require.Equal(t, "Unauthorized", s.json(w)["error"].(map[string]any)["message"])
 	}
 	require.Equal(t, http.StatusBadRequest, s.send("POST", "/lambda-authorizer", `{"type": "OTHER"}`).Code)
+	for name, path := range map[string]string{
+		"a wildcard": "orders/*", "a question mark": "orders/?", "a variable": "orders/${aws:username}", "dots": "orders/../admin", "encoded dots": "orders/%2E%2e/admin", "an empty segment": "orders//7",
+	} {
+		w := s.send("POST", "/lambda-authorizer", strings.Replace(token, "orders/7", path, 1))
+		require.Equal(t, http.StatusBadRequest, w.Code, "%s: %s", name, w.Body)
+	}
+	two := strings.Replace(second, `"identitySource": [`, `"identitySource": ["Bearer x", `, 1)
+	require.Equal(t, http.StatusBadRequest, s.send("POST", "/lambda-authorizer", two).Code, "two tokens")
+	beside := strings.Replace(second, `"identitySource": [`, `"identitySource": ["/orders/7", `, 1)
+	require.Equal(t, alice.IdentityID, s.json(s.send("POST", "/lambda-authorizer", beside))["principalId"])
+	require.Equal(t, http.StatusBadRequest, s.send("POST", "/lambda-authorizer", strings.Replace(token, "111122223333", "999999999999", 1)).Code, "another account")
 	require.Equal(t, http.StatusBadRequest, s.send("POST", "/lambda-authorizer", strings.Replace(token, "arn:aws", "x:aws", 1)).Code)
 }
 
 func TestPanic(t *testing.T) {
 	o := decidetest.Options{Decide: decide.Options{Record: func(context.Context, *decide.Record) error { panic("seeded") }}}
 	f := decidetest.New(t, o)
-	server, err := New(Options{Decider: f.Decider, Trusted: true, Log: slog.New(slog.DiscardHandler)})
+	checker, err := edge.New(edge.Options{Decider: f.Decider, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	server, err := New(Options{Decider: f.Decider, Edge: checker, Trusted: true, Log: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	s := &site{Fixture: f, t: t, server: server}
 	w := s.send("POST", "/v1/decide", own)
