@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -75,6 +76,7 @@ type guardedNotes struct {
 	items        *dynamodb.Client
 	objects      *s3.Client
 	web          *http.Client
+	certificate  *x509.Certificate // of the gateway to S3
 }
 
 func newItems(url string, c aws.CredentialsProvider) *dynamodb.Client {
@@ -106,7 +108,7 @@ func guardNotes(t testing.TB) *guardedNotes {
 	require.NoError(t, err)
 	secure := httptest.NewTLSServer(s)
 	t.Cleanup(secure.Close)
-	g.s3, g.web = secure.URL, secure.Client()
+	g.s3, g.web, g.certificate = secure.URL, secure.Client(), secure.Certificate()
 
 	g.items = newItems(tables, static("x", "x", ""))
 	_, err = g.items.CreateTable(t.Context(), &dynamodb.CreateTableInput{

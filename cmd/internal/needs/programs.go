@@ -60,3 +60,15 @@ func Nginx(t testing.TB) (path string) {
 	missing(t, "nginx", "apt-get install nginx-light")
 	return ""
 }
+
+// AWSCLI returns the path of the AWS CLI. A machine without one, be it CI's,
+// skips the test: other clients go the same way.
+func AWSCLI(t testing.TB) (path string) {
+	t.Helper()
+	path, err := exec.LookPath("aws")
+	if err == nil && exec.CommandContext(t.Context(), path, "--version").Run() == nil {
+		return path
+	}
+	t.Skip("needs the AWS CLI: apt-get install awscli")
+	return ""
+}
