@@ -126,8 +126,10 @@ func TestAWSCLI(t *testing.T) {
 	bob.denied("AccessDeniedException", g.dynamodb, "dynamodb", "get-item", "--table-name", "Notes", "--key", item(annID))
 	bob.denied("AccessDeniedException", g.dynamodb, "dynamodb", "put-item", "--table-name", "Notes", "--item", item(annID))
 	query := func(owner string) []string {
-		return []string{"dynamodb", "query", "--table-name", "Notes", "--key-condition-expression", "#o = :o",
-			"--expression-attribute-names", `{"#o": "Owner"}`, "--expression-attribute-values", asJSON(t, map[string]any{":o": map[string]string{"S": owner}})}
+		return []string{
+			"dynamodb", "query", "--table-name", "Notes", "--key-condition-expression", "#o = :o",
+			"--expression-attribute-names", `{"#o": "Owner"}`, "--expression-attribute-values", asJSON(t, map[string]any{":o": map[string]string{"S": owner}}),
+		}
 	}
 	require.EqualValues(t, 1, ann.must(g.dynamodb, query(annID)...)["Count"])
 	bob.denied("AccessDeniedException", g.dynamodb, query(annID)...)
