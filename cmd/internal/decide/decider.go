@@ -127,6 +127,13 @@ func (d *Decider) Ready() error {
 	return x.Sessions.Ready()
 }
 
+// Knows refuses a calling service that is not known, and everybody while there
+// is no bundle to know them by.
+func (d *Decider) Knows(ctx context.Context) error {
+	_, err := d.begin(ctx)
+	return err
+}
+
 // ids names answers: half of a name tells processes apart, half counts.
 func (d *Decider) ids(n int) []string {
 	last := d.count.Add(uint64(n))

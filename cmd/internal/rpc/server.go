@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -31,8 +32,9 @@ type Options struct {
 	TLS *tls.Config
 	// Trusted gives all rights to local peers without a name: for development.
 	Trusted bool
-	// InFlight bounds the calls that are under way, and by itself the streams;
-	// zero means DefaultInFlight. More are refused at once.
+	// InFlight bounds the questions that are under way, those of a batch each
+	// counted, and by itself the streams; zero means DefaultInFlight. More are
+	// refused at once.
 	InFlight int
 	Log      *slog.Logger
 	// Register adds services beside Rowan's own; nil adds none.
@@ -41,7 +43,7 @@ type Options struct {
 
 // Bounds of calls.
 const (
-	// DefaultInFlight is how many calls are under way at once.
+	// DefaultInFlight is how many questions are under way at once.
 	DefaultInFlight = 4096
 	maxMessage      = 16 << 20
 	maxStreams      = 1000
@@ -57,8 +59,8 @@ type Server struct {
 	options Options
 	grpc    *grpc.Server
 	health  *health.Server
-	// slots are those of calls, streams those of streams, which may last.
-	slots, streams chan struct{}
+	// calls bounds questions, streams bounds streams, which may last.
+	calls, streams *admission
 }
 
 // New returns a Server.
@@ -72,17 +74,17 @@ func New(o Options) (*Server, error) {
 	if o.InFlight == 0 {
 		o.InFlight = DefaultInFlight
 	}
-	s := &Server{options: o, health: health.NewServer(), slots: make(chan struct{}, o.InFlight), streams: make(chan struct{}, o.InFlight)}
+	s := &Server{options: o, health: health.NewServer(), calls: newAdmission(o.InFlight), streams: newAdmission(o.InFlight)}
 	s.grpc = grpc.NewServer(
 		grpc.Creds(&transport{config: o.TLS, trusted: o.Trusted}),
-		grpc.UnaryInterceptor(s.unary), grpc.StreamInterceptor(s.stream),
+		grpc.InTapHandle(s.tap), grpc.UnaryInterceptor(s.unary), grpc.StreamInterceptor(s.stream),
 		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
 		grpc.MaxConcurrentStreams(maxStreams), grpc.MaxHeaderListSize(maxHeaders),
 		grpc.ConnectionTimeout(handshakeWithin),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 	)
-	rowanv1.RegisterAuthorizationServiceServer(s.grpc, authorization{decider: o.Decider})
+	rowanv1.RegisterAuthorizationServiceServer(s.grpc, authorization{decider: o.Decider, calls: s.calls})
 	rowanv1.RegisterPolicyServiceServer(s.grpc, policies{decider: o.Decider})
 	healthv1.RegisterHealthServer(s.grpc, s.health)
 	if o.Register != nil {
@@ -135,24 +137,15 @@ func (s *Server) watchReadiness(ctx context.Context) {
 	}
 }
 
-var errBusy = status.Error(codes.ResourceExhausted, "too many calls are under way: ask again later")
-
-// enter takes a slot, or refuses at once: a queue would only grow.
-func enter(slots chan struct{}) error {
-	select {
-	case slots <- struct{}{}:
-		return nil
-	default:
-		return errBusy
-	}
-}
-
 // unary wraps a call.
 func (s *Server) unary(ctx context.Context, in any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (out any, err error) {
-	if err := enter(s.slots); err != nil {
-		return nil, err
+	if !strings.HasPrefix(info.FullMethod, healthPrefix) {
+		n := weight(in)
+		if err := s.calls.enter(n); err != nil {
+			return nil, err
+		}
+		defer s.calls.leave(n)
 	}
-	defer func() { <-s.slots }()
 	defer s.recovered(ctx, info.FullMethod, &err)
 	if ctx, err = withPeer(ctx); err != nil {
 		return nil, err
@@ -162,15 +155,21 @@ func (s *Server) unary(ctx context.Context, in any, info *grpc.UnaryServerInfo, 
 
 // stream wraps a stream.
 func (s *Server) stream(srv any, of grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
-	if err := enter(s.streams); err != nil {
-		return err
-	}
-	defer func() { <-s.streams }()
 	defer s.recovered(of.Context(), info.FullMethod, &err)
 	ctx, err := withPeer(of.Context())
 	if err != nil {
 		return err
 	}
+	if strings.HasPrefix(info.FullMethod, questionsPrefix) {
+		// A stream may last, so that nobody is to have one who is not known.
+		if err := s.options.Decider.Knows(ctx); err != nil {
+			return err
+		}
+	}
+	if err := s.streams.enter(1); err != nil {
+		return err
+	}
+	defer s.streams.leave(1)
 	return next(srv, &peerStream{of, ctx})
 }
 
@@ -187,6 +186,7 @@ func (s *Server) recovered(ctx context.Context, method string, err *error) {
 type authorization struct {
 	rowanv1.UnimplementedAuthorizationServiceServer
 	decider *decide.Decider
+	calls   *admission
 }
 
 // Decide answers one question.
@@ -216,7 +216,7 @@ func (a authorization) DecideStream(stream grpc.BidiStreamingServer[rowanv1.Deci
 		if err != nil {
 			return err
 		}
-		out, err := a.decider.Next(stream.Context(), in.GetRequest())
+		out, err := a.next(stream.Context(), in.GetRequest())
 		if err != nil {
 			return err
 		}
@@ -224,6 +224,16 @@ func (a authorization) DecideStream(stream grpc.BidiStreamingServer[rowanv1.Deci
 			return err
 		}
 	}
+}
+
+// next answers the next question of a stream, or refuses it alone.
+func (a authorization) next(ctx context.Context, in *rowanv1.DecideRequest) (*rowanv1.DecideStreamResponse, error) {
+	if err := a.calls.enter(1); err != nil {
+		busy := &rowanv1.Problem{Code: int32(status.Code(err)), Message: status.Convert(err).Message()}
+		return &rowanv1.DecideStreamResponse{Result: &rowanv1.Result{Result: &rowanv1.Result_Problem{Problem: busy}}}, nil
+	}
+	defer a.calls.leave(1)
+	return a.decider.Next(ctx, in)
 }
 
 // Explain answers a question with everything that led to the answer.

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	rowanv1 "github.com/rowan-authz/rowan/api/rowan/v1"
+)
+
+const (
+	manyPolicies   = 1000
+	manySessions   = 12_000 // more than a server keeps open
+	revokedAmong   = 100
+	identityFlight = 8
+	identityBatch  = 250
+)
+
+func identitiesTarget(ctx context.Context, l *lab) (string, error) {
+	w, err := l.newWorld(manyPolicies)
+	if err != nil {
+		return "", err
+	}
+	d, err := w.start(ctx, how{})
+	if err != nil {
+		return "", err
+	}
+	all, err := d.clients(conns + 1)
+	if err != nil {
+		return "", err
+	}
+	if err := l.saturate(ctx); err != nil {
+		return "", err
+	}
+	n := l.times(50_000, 1_000_000)
+	stop := d.watch()
+	j := w.newJudge()
+	during, end := context.WithCancel(ctx)
+	var t *took
+	var wg sync.WaitGroup
+	wg.Go(func() { t = j.load(all[:1], l.saturated/10, 10*time.Minute).run(during) })
+	began := time.Now()
+	err = j.identities(ctx, all[1:], n)
+	rate := float64(n) / time.Since(began).Seconds()
+	end()
+	wg.Wait()
+	if err != nil {
+		return "", err
+	}
+	opened, err := w.evicted(ctx, d, all[0])
+	if err != nil {
+		return "", err
+	}
+	var c check
+	j.clean(&c, true)
+	grown := stop().peak() - float64(d.baseline)/megabyte
+	c.must(grown <= cacheRoom/megabyte, "memory grew by %.0f MB", grown)
+	c.must(t.at(0.99) <= 2*goodP99, "others' p99 %v", brief(t.at(0.99)))
+	return fmt.Sprintf("%d identities at %.0f/s, others' %v; RSS %+.0f MB on %.0f MB; %d sessions opened, %d revoked ones stay so", n, rate, t, grown,
+		float64(d.baseline)/megabyte, opened, revokedAmong), c.err()
+}
+
+// identities asks for n principals that were never seen before: each reaches its
+// own row and not the next one's.
+func (j *judge) identities(ctx context.Context, all []rowanv1.AuthorizationServiceClient, n int) error {
+	var next atomic.Int64
+	errs := make([]error, identityFlight)
+	var wg sync.WaitGroup
+	for k := range identityFlight {
+		wg.Go(func() {
+			for errs[k] == nil {
+				from := int(next.Add(identityBatch)) - identityBatch
+				if from >= n {
+					return
+				}
+				errs[k] = j.identityBatch(ctx, all[k%len(all)], from)
+			}
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *judge) identityBatch(ctx context.Context, c rowanv1.AuthorizationServiceClient, from int) error {
+	in := &rowanv1.DecideBatchRequest{}
+	for i := from; i < from+identityBatch; i++ {
+		of := &rowanv1.Subject{Subject: &rowanv1.Subject_Principal{Principal: &rowanv1.Principal{Principal: "Player", IdentityId: identityID(i + 1000)}}}
+		in.Requests = append(in.Requests, request(of, getItem, identityID(i+1000+i%2)))
+	}
+	out, err := c.DecideBatch(ctx, in)
+	if err != nil {
+		return err
+	}
+	for k, x := range out.GetResults() {
+		want := "allowed"
+		if (from+k)%2 == 1 {
+			want = "implicitDeny"
+		}
+		if err := j.answer(name(x.GetAnswer().GetDecision()), want, "a new identity"); err != nil {
+			return fmt.Errorf("%w: %v", err, x)
+		}
+	}
+	return nil
+}
+
+// evicted opens more sessions than are kept open, some of which are revoked:
+// those are refused, also after others have pushed them out.
+func (w *world) evicted(ctx context.Context, d *daemon, c rowanv1.AuthorizationServiceClient) (int, error) {
+	o := d.operator()
+	var revoked []*rowanv1.DecideRequest
+	opened := 0
+	for i := range manySessions {
+		id := fmt.Sprintf("evicted-%d", i)
+		s, err := w.lab.mint.session(10_000+i, id, time.Now().Add(-time.Minute), sessionLife)
+		if err != nil {
+			return 0, err
+		}
+		q := request(s, getItem, "open")
+		out, err := c.Decide(ctx, q)
+		if err != nil || out.GetAnswer().GetDecision() != rowanv1.Decision_DECISION_ALLOWED {
+			return 0, fmt.Errorf("session %d: %v %w", i, out.GetAnswer(), err)
+		}
+		opened++
+		if len(revoked) < revokedAmong {
+			if err := o.revoke(ctx, "", id); err != nil {
+				return 0, err
+			}
+			revoked = append(revoked, q)
+		}
+		if i%1000 != 999 {
+			continue
+		}
+		for k, q := range revoked {
+			if _, err := c.Decide(ctx, q); code(err) != codes.Unauthenticated {
+				return 0, fmt.Errorf("revoked session %d after %d others: %w", k, i, err)
+			}
+		}
+	}
+	return opened, nil
+}
