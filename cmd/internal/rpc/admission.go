@@ -2,9 +2,10 @@ package rpc
 
 import (
 	"context"
-	"strings"
 	"sync/atomic"
+	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
@@ -17,11 +18,16 @@ import (
 // refused at once, since a queue would only grow: until everybody has waited
 // longer than they could.
 type admission struct {
-	limit int64
-	used  atomic.Int64
+	limit, used atomic.Int64
+	// least and most are between what adapt sets the limit.
+	least, most int64
 }
 
-func newAdmission(limit int) *admission { return &admission{limit: int64(limit)} }
+func newAdmission(limit int) *admission {
+	a := &admission{least: min(leastWaiting, int64(limit)), most: int64(limit)}
+	a.limit.Store(a.most)
+	return a
+}
 
 var errBusy = status.Error(codes.ResourceExhausted, "too many questions are under way: ask again later")
 
@@ -31,7 +37,7 @@ var errBusy = status.Error(codes.ResourceExhausted, "too many questions are unde
 func (a *admission) enter(n int64) error {
 	for {
 		used := a.used.Load()
-		if used >= a.limit {
+		if used >= a.limit.Load() {
 			return errBusy
 		}
 		if a.used.CompareAndSwap(used, used+n) {
@@ -42,7 +48,7 @@ func (a *admission) enter(n int64) error {
 
 func (a *admission) leave(n int64) { a.used.Add(-n) }
 
-func (a *admission) full() bool { return a.used.Load() >= a.limit }
+func (a *admission) full() bool { return a.used.Load() >= a.limit.Load() }
 
 // What calls weigh: a question is 1. So many rows are as much work as a
 // question, and running tests is as much as many.
@@ -75,11 +81,48 @@ var (
 	questionsPrefix = "/" + rowanv1.AuthorizationService_ServiceDesc.ServiceName + "/"
 )
 
-// tap refuses a call before its message is read, which is most of the work of
-// refusing.
+// begun is a call that was let in and whose message is to be read.
+type begun struct {
+	at time.Time
+	// stop keeps the call from being taken off the count when it ends.
+	stop func() bool
+}
+
+type begunKey struct{}
+
+// tap lets a call begin, or refuses it before its message is read, which is most
+// of the work of refusing. Where there is too little of the processor calls wait
+// here, to be read, and not in what comes later: from then on each runs to its
+// end.
 func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
-	if s.calls.full() && !strings.HasPrefix(info.FullMethodName, healthPrefix) {
+	if !s.unaries[info.FullMethodName] {
+		return ctx, nil // streams have a bound of their own, and health has none
+	}
+	if s.calls.full() {
 		return nil, errBusy
 	}
-	return ctx, nil
+	if err := s.waiting.enter(1); err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { s.waiting.leave(1) }) // it may end before it is read
+	return context.WithValue(ctx, begunKey{}, &begun{time.Now(), stop}), nil
+}
+
+// read takes a call whose message was read off the count of those that wait.
+func (s *Server) read(ctx context.Context) {
+	if b, ok := ctx.Value(begunKey{}).(*begun); ok && b.stop() {
+		s.waiting.leave(1)
+		s.waits.add(time.Since(b.at))
+	}
+}
+
+// unaryMethods are the full names of the calls of services.
+func unaryMethods(all ...*grpc.ServiceDesc) map[string]bool {
+	out := map[string]bool{}
+	for _, of := range all {
+		for i := range of.Methods {
+			out["/"+of.ServiceName+"/"+of.Methods[i].MethodName] = true
+		}
+	}
+	return out
 }

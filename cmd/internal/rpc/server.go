@@ -45,9 +45,11 @@ type Options struct {
 const (
 	// DefaultInFlight is how many questions are under way at once.
 	DefaultInFlight = 4096
-	maxMessage      = 16 << 20
-	maxStreams      = 1000
-	maxHeaders      = 32 << 10
+	// leastWaiting calls may begin, however much there is to do.
+	leastWaiting = 64
+	maxMessage   = 16 << 20
+	maxStreams   = 1000
+	maxHeaders   = 32 << 10
 	// handshakeWithin and idle connections.
 	handshakeWithin = 5 * time.Second
 	readyEvery      = time.Second
@@ -61,6 +63,11 @@ type Server struct {
 	health  *health.Server
 	// calls bounds questions, streams bounds streams, which may last.
 	calls, streams *admission
+	// waiting bounds the calls of unaries that have begun and whose message is
+	// not read yet, by how long others waited for that.
+	waiting *admission
+	waits   waits
+	unaries map[string]bool
 }
 
 // New returns a Server.
@@ -74,7 +81,11 @@ func New(o Options) (*Server, error) {
 	if o.InFlight == 0 {
 		o.InFlight = DefaultInFlight
 	}
-	s := &Server{options: o, health: health.NewServer(), calls: newAdmission(o.InFlight), streams: newAdmission(o.InFlight)}
+	s := &Server{
+		options: o, health: health.NewServer(), calls: newAdmission(o.InFlight), streams: newAdmission(o.InFlight),
+		waiting: newAdmission(max(leastWaiting, o.InFlight)),
+		unaries: unaryMethods(&rowanv1.AuthorizationService_ServiceDesc, &rowanv1.PolicyService_ServiceDesc),
+	}
 	s.grpc = grpc.NewServer(
 		grpc.Creds(&transport{config: o.TLS, trusted: o.Trusted}),
 		grpc.InTapHandle(s.tap), grpc.UnaryInterceptor(s.unary), grpc.StreamInterceptor(s.stream),
@@ -100,6 +111,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	go s.watchReadiness(watching)
+	go s.relieve(watching)
 	failed := make(chan error, 1)
 	go func() { failed <- s.grpc.Serve(l) }()
 	select {
@@ -139,6 +151,7 @@ func (s *Server) watchReadiness(ctx context.Context) {
 
 // unary wraps a call.
 func (s *Server) unary(ctx context.Context, in any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (out any, err error) {
+	s.read(ctx)
 	if !strings.HasPrefix(info.FullMethod, healthPrefix) {
 		n := weight(in)
 		if err := s.calls.enter(n); err != nil {
