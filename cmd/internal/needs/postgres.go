@@ -73,6 +73,27 @@ func (s *PostgresServer) Crash() error { return s.order("crash") }
 // Start starts the server after a crash; it recovers from its log.
 func (s *PostgresServer) Start() error { return s.order("start") }
 
+// StartPostgres starts a server for a program that is no test: it is to call
+// Stop. Nobody does if the program is killed, and the server ends all the same.
+func StartPostgres() (*PostgresServer, error) { return startServer("on") }
+
+// Stop ends the server and removes what it held.
+func (s *PostgresServer) Stop() error { return s.stop() }
+
+// Socket is where the server listens.
+func (s *PostgresServer) Socket() string { return filepath.Join(s.dir, ".s.PGSQL.5432") }
+
+// Make makes a new, empty database and returns its URL and its name.
+func (s *PostgresServer) Make(ctx context.Context) (url, name string, err error) {
+	name = fmt.Sprintf("test_%d", databases.Add(1))
+	conn, err := pgx.Connect(ctx, s.url("postgres"))
+	if err != nil {
+		return "", "", err
+	}
+	_, err = conn.Exec(ctx, "CREATE DATABASE "+name)
+	return s.url(name), name, errors.Join(err, conn.Close(ctx))
+}
+
 // sharedServer starts the server of this test binary when it is first asked
 // for. Nobody stops it: see supervisor. Nobody crashes it either, so it need not
 // flush.

@@ -39,7 +39,7 @@ func (r *retrying) call(ctx context.Context, i int) error {
 			if err != nil {
 				return err
 			}
-			return r.judge.answer(name(out.GetAnswer().GetDecision()), rev.decisions[i%len(r.judge.world.calls)], "a question")
+			return r.judge.answer(decisionOf(out.GetAnswer().GetDecision()), rev.decisions[i%len(r.judge.world.calls)], "a question")
 		}
 		err = failed
 		if code(err) != codes.Unavailable {

@@ -105,7 +105,7 @@ func (j *judge) identityBatch(ctx context.Context, c rowanv1.AuthorizationServic
 		if (from+k)%2 == 1 {
 			want = "implicitDeny"
 		}
-		if err := j.answer(name(x.GetAnswer().GetDecision()), want, "a new identity"); err != nil {
+		if err := j.answer(decisionOf(x.GetAnswer().GetDecision()), want, "a new identity"); err != nil {
 			return fmt.Errorf("%w: %v", err, x)
 		}
 	}

@@ -43,8 +43,8 @@ func (j *judge) note(n *atomic.Int64, format string, args ...any) error {
 // errWrong is of an answer that is not right.
 var errWrong = errors.New("a wrong answer")
 
-// name is a decision as the reference calls it; empty for none.
-func name(d rowanv1.Decision) string {
+// decisionOf is a decision as the reference calls it; empty for none.
+func decisionOf(d rowanv1.Decision) string {
 	switch d {
 	case rowanv1.Decision_DECISION_ALLOWED:
 		return "allowed"
@@ -93,7 +93,7 @@ func (j *judge) ask(ctx context.Context, c rowanv1.AuthorizationServiceClient, i
 		return err
 	}
 	q := &j.world.lab.asked[i]
-	return j.answer(name(out.GetAnswer().GetDecision()), r.decisions[i], fmt.Sprintf("%s of %s by player %d in revision %d", q.action, q.row, q.player, r.n))
+	return j.answer(decisionOf(out.GetAnswer().GetDecision()), r.decisions[i], fmt.Sprintf("%s of %s by player %d in revision %d", q.action, q.row, q.player, r.n))
 }
 
 // refused counts an error. The client denies.
@@ -132,7 +132,7 @@ func (j *judge) pair(ctx context.Context, c rowanv1.AuthorizationServiceClient, 
 	}
 	allowed := 0
 	for i, x := range out.GetResults() {
-		got := name(x.GetAnswer().GetDecision())
+		got := decisionOf(x.GetAnswer().GetDecision())
 		if got == "allowed" {
 			allowed++
 		}

@@ -156,4 +156,12 @@ func (c *check) try(err error) {
 	}
 }
 
-func (c *check) err() error { return errors.Join(c.faults...) }
+// shown is how many faults are told of.
+const shown = 3
+
+func (c *check) err() error {
+	if len(c.faults) > shown {
+		return errors.Join(append(c.faults[:shown:shown], fmt.Errorf("and %d more", len(c.faults)-shown))...)
+	}
+	return errors.Join(c.faults...)
+}
