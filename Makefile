@@ -19,6 +19,8 @@ T ?= 20s
 N ?= 10000000
 COUNT ?= 6
 BENCH ?= .
+SOAK ?= 10m
+FLAGS ?=
 
 # What the binary says of itself. Whoever builds from an archive says it; here git knows.
 VERSION ?= $(shell git describe --tags --always --dirty)
@@ -87,6 +89,22 @@ bench: tools ## Run the benchmarks beside the code (BENCH, COUNT), and compare w
 compare: ## Measure Rowan beside its peers and a hand-written function, in one run.
 	@cd benchmarks && go run ./compare
 
+.PHONY: reliability
+reliability: needs ## Hold the server to the targets of docs/reliability.md: half an hour. FLAGS, such as FLAGS='-only X1,L3'.
+	@cd cmd && go run ./internal/reliability $(FLAGS)
+
+.PHONY: reliability-short
+reliability-short: ## Hold the server to the targets that CI does.
+	@cd cmd && go run ./internal/reliability -short $(FLAGS)
+
+.PHONY: reliability-controls
+reliability-controls: needs ## Run each target against its seeded faults, which it must notice.
+	@cd cmd && go run ./internal/reliability -controls $(FLAGS)
+
+.PHONY: soak
+soak: ## Hold 70 % of saturation for SOAK (10m) with everything going on.
+	@cd cmd && go run ./internal/reliability -soak $(SOAK) $(FLAGS)
+
 .PHONY: cover
 cover: needs ## Test every module and print how much of it the tests reach.
 	@mkdir -p bin
@@ -146,7 +164,7 @@ differential-short: ## Decide the 200,000 cases that CI asks without the race de
 
 # `make standalone` vets every module, so `make vet` is no step of its own.
 # The tests stand behind the fuzzing so that their verdicts are what a reader of the log sees last.
-ci_steps := needs tools fmt-check lint standalone binary-check fuzz-short differential-short race gen clean-tree
+ci_steps := needs tools fmt-check lint standalone binary-check fuzz-short differential-short reliability-short race gen clean-tree
 
 .PHONY: ci
 ci: ## All that must hold before a change lands, on a clean checkout, each step timed.

@@ -167,6 +167,12 @@ func (b *bundles) reload(ctx context.Context, live *server.Live, forced bool) {
 		err = live.Reload(ctx, c)
 	}
 	b.failed = err != nil
+	if _, itsOwn := errors.AsType[interface {
+		error
+		Reason() string
+	}](err); err != nil && !itsOwn && b.source != nil {
+		b.source.Retry() // a store or a disk that fails may come back, and the bundle stays the same
+	}
 }
 
 // secrets reads the secrets of a bundle.

@@ -20,7 +20,9 @@ import (
 type operator struct{ client *http.Client }
 
 func (d *daemon) operator() *operator {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return new(net.Dialer).DialContext(ctx, "unix", d.http) }
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", d.http)
+	}
 	return &operator{&http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 16}}}
 }
 

@@ -28,7 +28,7 @@ import (
 // new one.
 type how struct {
 	data, grpc, store, listen string
-	flags, env        []string
+	flags, env                []string
 	// within starts the command of the server through others, such as a shell
 	// that limits what it may take.
 	within []string
@@ -306,4 +306,3 @@ func (d *daemon) until(ctx context.Context, digest string, within time.Duration)
 
 // code is the status code of an error.
 func code(err error) codes.Code { return status.Code(err) }
-

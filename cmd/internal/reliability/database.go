@@ -65,7 +65,9 @@ func databaseTarget(ctx context.Context, l *lab) (string, error) {
 	j := w.newJudge()
 	during, end := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	wg.Go(func() { load{200, time.Hour, 16, func(ctx context.Context, i int) error { return j.ask(ctx, all[0], i) }}.run(during) })
+	wg.Go(func() {
+		load{200, time.Hour, 16, func(ctx context.Context, i int) error { return j.ask(ctx, all[0], i) }}.run(during)
+	})
 	var c check
 	var slowest time.Duration
 	a := &acked{}

@@ -91,6 +91,8 @@ func (v *victim) suffer(ctx context.Context, l *lab, a attack) (string, error) {
 		return "", err
 	}
 	j := v.world.newJudge()
+	// Its heap is to be as large as it gets by itself.
+	closed(ctx, 32, l.span(2*time.Second, 5*time.Second), func(ctx context.Context, i int) error { return j.ask(ctx, client, i) })
 	calm := load{othersRate, time.Second, 16, func(ctx context.Context, i int) error { return j.ask(ctx, client, i) }}.run(ctx)
 	before := v.daemon.memory()
 	during, end := context.WithCancel(ctx)
@@ -142,7 +144,8 @@ func (v *victim) slow(ctx context.Context, address, begin string) error {
 	if _, err := rowanv1.NewAuthorizationServiceClient(conn).Decide(within, v.world.calls[0], grpc.WaitForReady(true)); err != nil {
 		return fmt.Errorf("a newcomer among them: %w", err)
 	}
-	deadline := began.Add(headersWithin + 5*time.Second)
+	// Those that do not get in at once wait for the others to be hung up on.
+	deadline := began.Add(2*headersWithin + 5*time.Second)
 	open := 0
 	for _, c := range all {
 		if err := c.SetReadDeadline(deadline); err != nil {

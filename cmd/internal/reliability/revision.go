@@ -71,14 +71,14 @@ const seasons = 4
 func revisionFiles(n, besides int) map[string]string {
 	key := sha256.Sum256([]byte(bearerKey))
 	files := map[string]string{
-		"rowan.yaml":         "account: \"" + account + "\"\nregion: " + region + "\n",
-		"tables/Rows.yaml":   "partitionKey: {name: Owner, type: S}\n",
-		"policies/Own.json":  rows("Own", "Allow", `["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"]`, `"${`+subjectID+`}"`),
-		"policies/Open.json": rows("Open", "Allow", `"dynamodb:GetItem"`, `"open"`),
-		canaryA:              rows("CanaryA", "Allow", `"dynamodb:GetItem"`, fmt.Sprintf("%q", canary("A", n))),
-		canaryB:              rows("CanaryB", "Allow", `"dynamodb:GetItem"`, fmt.Sprintf("%q", canary("B", n))),
-		season:               rows("Season", "Allow", `"dynamodb:GetItem"`, fmt.Sprintf(`"season-%d-*"`, n%seasons)),
-		"policies/Keep.json": `{"Version": "2012-10-17", "Statement": [{"Sid": "Keep", "Effect": "Allow", "NotAction": "dynamodb:DeleteItem", "Resource": "*"}]}`,
+		"rowan.yaml":                      "account: \"" + account + "\"\nregion: " + region + "\n",
+		"tables/Rows.yaml":                "partitionKey: {name: Owner, type: S}\n",
+		"policies/Own.json":               rows("Own", "Allow", `["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"]`, `"${`+subjectID+`}"`),
+		"policies/Open.json":              rows("Open", "Allow", `"dynamodb:GetItem"`, `"open"`),
+		canaryA:                           rows("CanaryA", "Allow", `"dynamodb:GetItem"`, fmt.Sprintf("%q", canary("A", n))),
+		canaryB:                           rows("CanaryB", "Allow", `"dynamodb:GetItem"`, fmt.Sprintf("%q", canary("B", n))),
+		season:                            rows("Season", "Allow", `"dynamodb:GetItem"`, fmt.Sprintf(`"season-%d-*"`, n%seasons)),
+		"policies/Keep.json":              `{"Version": "2012-10-17", "Statement": [{"Sid": "Keep", "Effect": "Allow", "NotAction": "dynamodb:DeleteItem", "Resource": "*"}]}`,
 		"guardrails/scp/00-root/All.json": everything,
 		"guardrails/scp/00-root/NoScans.json": `{"Version": "2012-10-17", "Statement": [{"Sid": "NoScans", "Effect": "Deny", "Action": "dynamodb:Scan", "Resource": "*"},
   {"Sid": "Sealed", "Effect": "Deny", "Action": "dynamodb:*", "Resource": "*", "Condition": {"ForAnyValue:StringLike": {"dynamodb:LeadingKeys": "season-*-sealed"}}}]}`,
@@ -118,7 +118,9 @@ func questions() []question {
 	return out
 }
 
-func identityID(player int) string { return fmt.Sprintf("%s:%08x-0000-4000-8000-%012x", region, player, player) }
+func identityID(player int) string {
+	return fmt.Sprintf("%s:%08x-0000-4000-8000-%012x", region, player, player)
+}
 
 // revision is a bundle with what it decides.
 type revision struct {

@@ -29,7 +29,7 @@ func targets() []target {
 		{"L1", "saturation", "reported; in-process p99 <= 50 us", true, saturationTarget},
 		{"L2", "hold 70 % of saturation", "0 wrong, 0 errors, p99 <= 10 ms, p99.9 <= 50 ms, RSS slope < 1 MB/min, GC CPU < 15 %", true, holdTarget},
 		{"L3", "hold 70 %, reload every second", "0 mixed canaries, 0 wrong, p99 <= 2 x L2's bound", true, reloadTarget},
-		{"L4", "overload 200 %", "excess refused, 0 wrong, goodput >= 80 % of saturation, p99 back within 10 s", true, overloadTarget},
+		{"L4", "overload 200 %", "excess refused, 0 wrong, goodput >= 80 % of saturation, p99 back within 10 s", false, overloadTarget},
 		{"L5", "a million identities, a thousand policies", "RSS <= base + 256 MB, 0 wrong, revoked stay revoked", false, identitiesTarget},
 		{"R1", "revocation on one node", "0 allowed after the acknowledgement", true, revocationTarget},
 		{"X1", "kill -9 during a reload", "old or new whole, never back, MTTR <= 2 s", true, killReloadTarget},
@@ -42,8 +42,8 @@ func targets() []target {
 		{"X8", "partition from the store", "denied once revocations are stale, heals <= 10 s", false, partitionTarget},
 		{"X9", "SIGTERM under load", "0 failed behind a retrying client, 0 resets, exit 0", true, drainTarget},
 		{"X10", "memory limit of 128 MB", "no kill, or a restart as in X1", false, memoryTarget},
-		{"X11", "hostile clients", "others' p99 <= 2 x L2's bound, RSS + <= 64 MB, limits refuse", true, hostileTarget},
-		{"X12", "hostile policies", "10 kB against 10 kB < 10 ms, 10,000 statements", true, hostilePolicyTarget},
+		{"X11", "hostile clients", "others' p99 <= 2 x L2's bound, RSS + <= 64 MB, limits refuse", false, hostileTarget},
+		{"X12", "hostile policies", "10 kB against 10 kB < 10 ms, 10,000 statements", false, hostilePolicyTarget},
 		{"X13", "start with nothing", "not ready, nothing is allowed", true, nothingTarget},
 	}
 }

@@ -14,14 +14,14 @@ import (
 
 // What L2 promises, and what others are measured by.
 const (
-	goodP99   = 10 * time.Millisecond
-	goodP999  = 50 * time.Millisecond
-	badP99    = 50 * time.Millisecond
-	callFor   = 5 * time.Second
-	flight    = 256
-	conns     = 4
-	share     = 0.7
-	ownShare  = 0.8
+	goodP99  = 10 * time.Millisecond
+	goodP999 = 50 * time.Millisecond
+	badP99   = 50 * time.Millisecond
+	callFor  = 5 * time.Second
+	flight   = 256
+	conns    = 4
+	share    = 0.7
+	ownShare = 0.8
 	// loose is by how much times may be exceeded in a short run, on a machine
 	// that does other things: it is about right and wrong.
 	loose     = 20

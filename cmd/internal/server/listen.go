@@ -21,6 +21,11 @@ import (
 // Bounds of connections. Headers hold a session token of up to 8 KiB.
 const (
 	maxConnections = 1024
+	// maxServices is how many those have who ask for decisions: a thousand
+	// services with some connections each, most of them idle, and maxOfService
+	// of one address, behind which many may be.
+	maxServices  = 8192
+	maxOfService = 1024
 	// maxOfOne is how many one address may have, lest it keep all others out. A
 	// proxy on this machine is not bound by it.
 	maxOfOne       = 128
@@ -39,10 +44,14 @@ const (
 // readable to anyone between.
 func Listen(ctx context.Context, address string, config *tls.Config) (net.Listener, error) {
 	l, err := listen(ctx, address, config != nil)
-	if err == nil && config != nil {
+	if err != nil {
+		return nil, err
+	}
+	l = newBounded(l, maxConnections, maxOfOne)
+	if config != nil {
 		l = tls.NewListener(l, config)
 	}
-	return l, err
+	return l, nil
 }
 
 // ListenForServices listens like Listen for services of this house. Whoever
@@ -51,15 +60,18 @@ func Listen(ctx context.Context, address string, config *tls.Config) (net.Listen
 // on any more.
 func ListenForServices(ctx context.Context, address string, secure bool) (net.Listener, error) {
 	path, socket := strings.CutPrefix(address, unixPrefix)
-	if !socket {
-		return listen(ctx, address, secure)
-	}
-	if err := removeStale(path); err != nil {
-		return nil, err
+	if socket {
+		if err := removeStale(path); err != nil {
+			return nil, err
+		}
 	}
 	l, err := listen(ctx, address, secure)
 	if err != nil {
 		return nil, err
+	}
+	l = newBounded(l, maxServices, maxOfService)
+	if !socket {
+		return l, nil
 	}
 	if err := os.Chmod(path, 0o600); err != nil {
 		return nil, errors.Join(err, l.Close())
@@ -150,7 +162,7 @@ func listen(ctx context.Context, address string, secure bool) (net.Listener, err
 	if a, ok := l.Addr().(*net.TCPAddr); ok && !secure && !a.IP.IsLoopback() { // a name that is not what it says
 		return nil, errors.Join(fmt.Errorf("address %q is not loopback", address), l.Close())
 	}
-	return newBounded(l, maxConnections, maxOfOne), nil
+	return l, nil
 }
 
 // bounded accepts a connection when it has a slot for it, and hangs up on an

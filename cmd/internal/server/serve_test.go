@@ -267,3 +267,32 @@ func TestOpenRefuses(t *testing.T) {
 		require.Error(t, err, name)
 	}
 }
+
+// TestServicesHaveRoom: more connections of services may be idle than those of
+// strangers.
+func TestServicesHaveRoom(t *testing.T) {
+	l, err := ListenForServices(t.Context(), "127.0.0.1:0", false)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	accepted := make(chan net.Conn, 2*maxConnections)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			accepted <- c
+		}
+	}()
+	for range maxConnections + 500 {
+		c, err := net.Dial("tcp", l.Addr().String())
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = c.Close() })
+		select {
+		case of := <-accepted:
+			t.Cleanup(func() { _ = of.Close() })
+		case <-time.After(10 * time.Second):
+			t.Fatal("a connection is not accepted")
+		}
+	}
+}

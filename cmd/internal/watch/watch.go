@@ -118,6 +118,10 @@ func (s *Source) Read(ctx context.Context, forced bool) (*archive.Files, error) 
 	return f, err
 }
 
+// Retry has the next look read what is there, though it did not change: it could
+// not be put to use for a reason that is not its own and may pass.
+func (s *Source) Retry() { s.again = true }
+
 // quiet is how long nothing must change before a change counts as complete, and
 // patience how long that is waited for.
 const quiet, patience = 150 * time.Millisecond, 2 * time.Second

@@ -368,3 +368,23 @@ func TestReadOfTheDemo(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, want.Paths(), f.Paths())
 }
+
+// TestRetry: what could not be used is read again, though it did not change.
+func TestRetry(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"rowan.yaml": "one"})
+	s := openSource(t, dir, 50*time.Millisecond)
+	ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+	defer stop()
+	read := 0
+	require.NoError(t, s.Run(ctx, nil, func(ctx context.Context, forced bool) error {
+		if _, err := s.Read(ctx, forced); err == nil {
+			if read++; read == 3 {
+				stop()
+			}
+			s.Retry()
+		}
+		return nil
+	}))
+	require.Equal(t, 3, read)
+}
