@@ -162,6 +162,11 @@ func (w *world) badBundles(first int) ([]badBundle, error) {
 		}
 		out = append(out, badBundle{name, text, map[string]string{"an empty set": "allowEmpty"}[name]})
 	}
+	swapped, err := swapped(good, "season-", "saeson-")
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, badBundle{"a swapped file", swapped, "not the file that the manifest lists"})
 	bomb, err := zipBomb()
 	escape, err2 := tarOf("../../etc/passwd", tar.TypeReg)
 	link, err3 := tarOf("rowan.yaml", tar.TypeSymlink)
@@ -171,6 +176,28 @@ func (w *world) badBundles(first int) ([]badBundle, error) {
 		}
 	}
 	return append(out, badBundle{"a bomb", bomb, ""}, badBundle{"a path that leads out", escape, ""}, badBundle{"a link", link, ""}), nil
+}
+
+// swapped changes a text in the files of an archive, and leaves its manifest and
+// signature.
+func swapped(good []byte, old, changed string) ([]byte, error) {
+	z, err := gzip.NewReader(bytes.NewReader(good))
+	if err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(z)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Contains(text, []byte(old)) || len(old) != len(changed) {
+		return nil, errWrong
+	}
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	if _, err := w.Write(bytes.ReplaceAll(text, []byte(old), []byte(changed))); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), w.Close()
 }
 
 // with returns files with another text of one; an empty one takes it out.

@@ -24,7 +24,7 @@ const (
 	ownShare = 0.8
 	// loose is by how much times may be exceeded in a short run, on a machine
 	// that does other things: it is about right and wrong.
-	loose     = 20
+	loose     = 200
 	maxGC     = 15
 	megabyte  = 1 << 20
 	cacheRoom = 256 * megabyte
@@ -68,7 +68,7 @@ func saturationOf(ctx context.Context, l *lab) (held *took, err error) {
 	guess := closed(ctx, flight, l.span(time.Second, 3*time.Second), func(ctx context.Context, i int) error { return j.ask(ctx, all[i%len(all)], i) })
 	for _, part := range []float64{0.1, 0.3, 0.5, 0.65, 0.8, 0.9, 1, 1.1} {
 		t := j.load(all, guess*part, l.span(time.Second, 4*time.Second)).run(ctx)
-		if t.at(0.99) > l.span(loose*badP99, badP99) || float64(t.other) > float64(t.answered)/1000 || t.persecond() < 0.9*guess*part {
+		if t.at(0.99) > l.span(4*badP99, badP99) || float64(t.other) > float64(t.answered)/1000 || t.persecond() < 0.9*guess*part {
 			break
 		}
 		held = t
@@ -208,7 +208,7 @@ func holdTarget(ctx context.Context, l *lab) (string, error) {
 	var c check
 	j.clean(&c, true)
 	c.must(t.at(0.99) <= l.span(loose*goodP99, goodP99), "p99 %v", brief(t.at(0.99)))
-	c.must(t.at(0.999) <= l.span(loose*goodP999, goodP999), "p99.9 %v", brief(t.at(0.999)))
+	c.must(t.at(0.999) <= l.span(loose*goodP99, goodP999), "p99.9 %v", brief(t.at(0.999)))
 	if d >= time.Minute { // shorter runs say nothing of it
 		c.must(seen.growth() < 1, "memory grows by %.1f MB/min", seen.growth())
 	}
