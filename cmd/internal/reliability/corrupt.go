@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -175,7 +176,7 @@ func (w *world) badBundles(first int) ([]badBundle, error) {
 			return nil, err
 		}
 	}
-	return append(out, badBundle{"a bomb", bomb, ""}, badBundle{"a path that leads out", escape, ""}, badBundle{"a link", link, ""}), nil
+	return append(out, badBundle{"a bomb", bomb, "larger than"}, badBundle{"a path that leads out", escape, "no path within a bundle"}, badBundle{"a link", link, "links and devices are not taken"}), nil
 }
 
 // swapped changes a text in the files of an archive, and leaves its manifest and
@@ -193,11 +194,13 @@ func swapped(good []byte, old, changed string) ([]byte, error) {
 		return nil, errWrong
 	}
 	var out bytes.Buffer
-	w := gzip.NewWriter(&out)
-	if _, err := w.Write(bytes.ReplaceAll(text, []byte(old), []byte(changed))); err != nil {
+	w, err := gzip.NewWriterLevel(&out, gzip.BestCompression) // as the original is
+	if err != nil {
 		return nil, err
 	}
-	return out.Bytes(), w.Close()
+	_, err = w.Write(bytes.ReplaceAll(text, []byte(old), []byte(changed)))
+	err = errors.Join(err, w.Close())
+	return out.Bytes(), err
 }
 
 // with returns files with another text of one; an empty one takes it out.
@@ -236,7 +239,8 @@ func zipBomb() ([]byte, error) {
 	if _, err := io.CopyN(t, zeros{}, size); err != nil {
 		return nil, err
 	}
-	return out.Bytes(), z.Close() // the end of the tar is not wanted
+	err := z.Close() // the end of the tar is not wanted
+	return out.Bytes(), err
 }
 
 // zeros has no end.
@@ -259,10 +263,8 @@ func tarOf(name string, kind byte) ([]byte, error) {
 	if err := t.WriteHeader(h); err != nil {
 		return nil, err
 	}
-	if err := t.Close(); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), z.Close()
+	err := errors.Join(t.Close(), z.Close())
+	return out.Bytes(), err
 }
 
 // refusedLine is what a server logs of a bundle that it does not take.

@@ -26,6 +26,8 @@ const (
 	retries    = 8
 	drainWait  = 12 * time.Second
 	retryAfter = 20 * time.Millisecond
+	// settled is between two restarts: clients are to find the way back.
+	settled = 500 * time.Millisecond
 )
 
 func (r *retrying) call(ctx context.Context, i int) error {
@@ -83,7 +85,7 @@ func drainTarget(ctx context.Context, l *lab) (string, error) {
 	var slowest time.Duration
 	cycles := l.times(4, 20)
 	for i := range cycles {
-		time.Sleep(300 * time.Millisecond)
+		time.Sleep(settled)
 		d := servers[i%2]
 		began := time.Now()
 		d.hangUp()

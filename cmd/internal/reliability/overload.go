@@ -123,7 +123,7 @@ func overloadTarget(ctx context.Context, l *lab) (string, error) {
 		h.shed.Store(0)
 		h.late.Store(0)
 		stop := d.watch()
-			over = load{2 * saturated, l.span(5*time.Second, 40*time.Second), overloadFlight, h.call}.run(ctx)
+		over = load{2 * saturated, l.span(5*time.Second, 40*time.Second), overloadFlight, h.call}.run(ctx)
 		peak = stop().peak()
 		if over.persecond() < 1.25*saturated {
 			break
