@@ -44,13 +44,13 @@ type service struct {
 
 // open listens for questions. What it returns is to be closed, with an error
 // too.
-func (f *authorizeFlags) open(ctx context.Context, s *serveCommand, live *server.Live, o *server.Options, config *tls.Config) (all []service, err error) {
+func (f *authorizeFlags) open(ctx context.Context, s *serveCommand, live *server.Live, o *server.Options, config *tls.Config, w *witness) (all []service, err error) {
 	f.setDefaults(s)
 	grpcListen, httpListen := f.GRPCListen, f.HTTPListen
 	if grpcListen == "" && httpListen == "" {
 		return nil, nil
 	}
-	d, err := f.decider(live, o)
+	d, err := f.decider(live, o, w)
 	if err != nil {
 		return nil, err
 	}
@@ -121,8 +121,8 @@ func (f *authorizeFlags) openHTTP(ctx context.Context, address string, o web.Opt
 }
 
 // decider makes what answers questions with the deployment in force.
-func (f *authorizeFlags) decider(live *server.Live, o *server.Options) (*decide.Decider, error) {
-	return decide.New(decide.Options{
+func (f *authorizeFlags) decider(live *server.Live, o *server.Options, w *witness) (*decide.Decider, error) {
+	options := decide.Options{
 		Current: live.Current, Now: o.Now, Random: o.Random, Log: o.Log, Keep: f.MaxAge,
 		Refusal: func() (string, time.Time) {
 			if r := live.Status().Refusal; r != nil {
@@ -130,7 +130,11 @@ func (f *authorizeFlags) decider(live *server.Live, o *server.Options) (*decide.
 			}
 			return "", time.Time{}
 		},
-	})
+	}
+	if w.watches() {
+		options.Record = w.decided
+	}
+	return decide.New(options)
 }
 
 // withProtocols returns a copy of a configuration that speaks these; nil stays

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -40,17 +39,8 @@ Example:
 
 // Run makes a key pair.
 func (k *bundleKeygenCommand) Run(c *console) error {
-	private, public, err := archive.GenerateKey(rand.Reader)
-	if err != nil {
+	if err := writeKeyPair(k.File); err != nil {
 		return err
-	}
-	for _, x := range []struct {
-		file string
-		text []byte
-	}{{k.File, private}, {k.File + ".pub", public}} {
-		if err := writeNew(x.file, x.text); err != nil {
-			return fmt.Errorf("%s: %w", x.file, cause(err))
-		}
 	}
 	if c.format == "text" {
 		c.printf("wrote %s and %s.pub\n", k.File, k.File)

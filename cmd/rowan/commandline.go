@@ -23,6 +23,7 @@ type commandLine struct {
 	Serve      serveCommand      `cmd:"" help:"Serve the bundle's pools to AWS SDKs: sign-in, identities, temporary credentials."`
 	Ready      readyCommand      `cmd:"" help:"Ask whether a rowan serve is ready: a probe."`
 	Bundle     bundleCommand     `cmd:"" help:"Pack, sign, verify and show bundles."`
+	Audit      auditCommand      `cmd:"" help:"Verify decision logs."`
 	Keys       keysCommand       `cmd:"" help:"Make and rotate key files."`
 	Export     exportCommand     `cmd:"" help:"Write a bundle's policies in the language of a store."`
 	Drift      driftCommand      `cmd:"" help:"Compare the row security of a live PostgreSQL with a bundle's policies."`

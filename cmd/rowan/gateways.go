@@ -23,7 +23,7 @@ type gatewayFlags struct {
 
 // open listens for the gateways that were asked for. What it returns is to be
 // closed, with an error too.
-func (f *gatewayFlags) open(ctx context.Context, live *server.Live, o *server.Options, config *tls.Config) (all []service, err error) {
+func (f *gatewayFlags) open(ctx context.Context, live *server.Live, o *server.Options, config *tls.Config, w *witness) (all []service, err error) {
 	for _, x := range []struct {
 		name, listen, upstream string
 		hosts                  []string
@@ -42,11 +42,15 @@ func (f *gatewayFlags) open(ctx context.Context, live *server.Live, o *server.Op
 		if x.secret == nil {
 			return all, fmt.Errorf("the secrets file must have upstreams: {%s: {region, accessKeyId, secretAccessKey}}", x.name)
 		}
-		handler, err := x.make(gateway.Options{
+		g := gateway.Options{
 			Current: live.Current, Hosts: x.hosts, Explain: f.ExplainDenials,
 			Upstream: gateway.Upstream{URL: x.upstream, Region: x.secret.Region, AccessKeyID: x.secret.AccessKeyID, Secret: x.secret.SecretAccessKey},
 			Now:      o.Now, Random: o.Random, Log: o.Log,
-		})
+		}
+		if w.watches() {
+			g.Record = w.record
+		}
+		handler, err := x.make(g)
 		if err != nil {
 			return all, fmt.Errorf("%s: %w", x.name, err)
 		}

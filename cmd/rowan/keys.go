@@ -18,6 +18,7 @@ type keysCommand struct {
 	New    keysNewCommand    `cmd:"" help:"Write a new key file."`
 	Rotate keysRotateCommand `cmd:"" help:"Add a new key to a key file, and take out those whose time is over."`
 
+	Audit   keysAuditCommand   `cmd:"" help:"Make a key pair to sign a decision log with."`
 	Service keysServiceCommand `cmd:"" help:"Print a new key for a service, and the hash of it for the bundle."`
 }
 

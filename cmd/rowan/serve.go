@@ -49,6 +49,7 @@ type serveCommand struct {
 
 	Gateways  gatewayFlags   `embed:""`
 	Authorize authorizeFlags `embed:""`
+	Audit     auditFlags     `embed:""`
 
 	Check bool `help:"Read and open all that is named, say what would be served, and end. Nothing is written, and nothing listened on."`
 	// checked is what --check has found, nil without it.
@@ -101,6 +102,7 @@ func (s *serveCommand) run(c *console) error {
 // serve puts the bundle into service. What it opens it closes.
 func (s *serveCommand) serve(ctx context.Context, c *console, b *bundles, first server.Candidate, wake <-chan os.Signal) (err error) {
 	log := b.log
+	stdout := s.Audit.claim(c)
 	c.tuneMemory()
 	options := server.Options{
 		Bundle: first.Bundle, Secrets: first.Secrets, Origin: first.Origin,
@@ -150,7 +152,12 @@ func (s *serveCommand) serve(ctx context.Context, c *console, b *bundles, first 
 	if err != nil {
 		return err
 	}
-	services, err := s.Gateways.open(ctx, live, &options, config)
+	w := &witness{}
+	if err := s.Audit.open(ctx, c, s, stdout, log, w); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.log.Close()) }()
+	services, err := s.Gateways.open(ctx, live, &options, config, w)
 	defer func() {
 		for _, x := range services {
 			_ = x.listener.Close()
@@ -159,7 +166,7 @@ func (s *serveCommand) serve(ctx context.Context, c *console, b *bundles, first 
 	if err != nil {
 		return err
 	}
-	answering, err := s.Authorize.open(ctx, s, live, &options, config)
+	answering, err := s.Authorize.open(ctx, s, live, &options, config, w)
 	services = append(services, answering...)
 	if err != nil {
 		return err

@@ -60,7 +60,7 @@ func openFile(o *FileOptions, log *slog.Logger, key ed25519.PrivateKey) (sink, f
 	if info, err := os.Stat(o.Path); err == nil && !info.Mode().IsRegular() {
 		return openDevice(o.Path, info)
 	}
-	lock, err := lockFile(o.Path + ".lock")
+	lock, err := lockFile(o.Path + lockSuffix)
 	if err != nil {
 		return nil, none, fmt.Errorf("%s: %w", o.Path, err)
 	}
@@ -302,3 +302,9 @@ func (s *file) close() error {
 	}
 	return errors.Join(err, s.lock.Close())
 }
+
+// IsLock reports whether a name is that of the file which keeps other processes
+// from writing a log: shells find it beside the log's files.
+func IsLock(path string) bool { return strings.HasSuffix(path, lockSuffix) }
+
+const lockSuffix = ".lock"

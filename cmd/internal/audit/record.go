@@ -26,9 +26,12 @@ type Record struct {
 	// Context holds the context keys; nil is none.
 	Context *conditions.Context
 	Outcome engine.Outcome
-	// By is what decided, as engine.Authority says it, or "guardrail".
+	// By is what decided, as engine.Authority says it, or ByGuardrail.
 	By         string
 	Statements []Statement
+	// SessionPolicy says that the session has a policy of its own, which no bundle
+	// has.
+	SessionPolicy bool
 	// Fault says why there was no decision, Guardrail why a guardrail denied.
 	Fault, Guardrail string
 	// Rows and Allowed count those of a question about rows.
@@ -38,6 +41,9 @@ type Record struct {
 	Version uint64
 	Took    time.Duration
 }
+
+// ByGuardrail is the By of what a guardrail in Rego denied.
+const ByGuardrail = "guardrail"
 
 // Statement names a statement that decided: the document it stands in, its place
 // there from 0, and its line from 1.
@@ -72,6 +78,9 @@ func (m masks) appendRecord(b []byte, r *Record) []byte {
 	b = append(b, '"')
 	b = appendText(b, "decidedBy", r.By)
 	b = appendStatements(b, r.Statements)
+	if r.SessionPolicy {
+		b = append(b, `,"sessionPolicy":true`...)
+	}
 	b = appendText(b, "fault", r.Fault)
 	b = m.appendField(b, "guardrail", r.Guardrail)
 	if r.Kind == "rows" {

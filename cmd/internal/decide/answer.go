@@ -267,7 +267,8 @@ func (s *session) record(ctx context.Context, a *asked, r *Record) error {
 	}
 	r.At, r.Took = s.now, s.options.Now().Sub(s.now)
 	r.Service, r.Session, r.Identity = s.by.Name, a.subject.session, a.subject.identity
-	r.Request, r.Bundle, r.Version = &a.request, s.force.Bundle, s.force.Version
+	r.Request, r.Bundle, r.Digest, r.Version = &a.request, s.force.Bundle, s.force.Digest, s.force.Version
+	r.SessionPolicy = a.evaluator.Session != nil
 	if err := s.options.Record(ctx, r); err != nil {
 		s.options.Log.ErrorContext(ctx, "an answer could not be recorded and was not given", "error", err)
 		return status.Error(codes.Unavailable, "the answer could not be recorded, so it is not given")

@@ -74,7 +74,10 @@ type Record struct {
 	Guardrail string
 	// Rows and Allowed count those of a question about rows.
 	Rows, Allowed int
+	// SessionPolicy says that the session has a policy of its own.
+	SessionPolicy bool
 	Bundle        *bundle.Bundle
+	Digest        string
 	Version       uint64
 }
 

@@ -241,6 +241,8 @@ func (d *DynamoDB) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.As(err, &f):
 	case errors.Is(err, errOverdue):
 		f = &dynamoError{http.StatusServiceUnavailable, coralService, "ServiceUnavailableException", "The policies of this server are out of date. Please try again later.", err}
+	case errors.Is(err, errUnrecorded):
+		f = &dynamoError{http.StatusServiceUnavailable, coralService, "ServiceUnavailableException", "The request could not be recorded. Please try again later.", err}
 	case errors.Is(err, dynamoitem.ErrUnknownOperation):
 		f = badCall(coralService, "UnknownOperationException", "")
 	case errors.As(err, &read):

@@ -12,6 +12,7 @@ import (
 
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
+	"github.com/rowan-authz/rowan/cmd/internal/audit"
 	"github.com/rowan-authz/rowan/cmd/internal/server"
 	"github.com/rowan-authz/rowan/conditions"
 	"github.com/rowan-authz/rowan/engine"
@@ -20,7 +21,8 @@ import (
 	"github.com/rowan-authz/rowan/identity/sigv4"
 )
 
-// Options say what a gateway guards. All but Hosts and Explain must be there.
+// Options say what a gateway guards. All but Hosts, Explain and Record
+// must be there.
 type Options struct {
 	// Current returns the deployment in force: every request asks once, and is
 	// authenticated and decided by that one alone. It has at least Bundle,
@@ -33,9 +35,12 @@ type Options struct {
 	// Explain puts into denials what the nearest statement wanted, with the
 	// values on both sides. It is for development: it shows policies.
 	Explain bool
-	Now     func() time.Time
-	Random  io.Reader
-	Log     *slog.Logger
+	// Record is told of every decision before anything comes of it; nil is
+	// nobody. After an error of it nothing does.
+	Record func(context.Context, *audit.Record) error
+	Now    func() time.Time
+	Random io.Reader
+	Log    *slog.Logger
 }
 
 // Upstream is the server behind a gateway.
@@ -60,6 +65,7 @@ type guard struct {
 	client  *http.Client
 	signer  *v4.Signer
 	service string
+	ids     *audit.IDs
 }
 
 // MaxRequest is the largest body that a JSON request may have: the 16 MiB of a
@@ -84,8 +90,12 @@ func newGuard(o Options, service string) (*guard, error) {
 	if transport == nil {
 		transport = newTransport()
 	}
+	ids, err := audit.NewIDs(o.Random)
+	if err != nil {
+		return nil, err
+	}
 	return &guard{
-		options: o, base: &url.URL{Scheme: u.Scheme, Host: u.Host}, service: service,
+		ids: ids, options: o, base: &url.URL{Scheme: u.Scheme, Host: u.Host}, service: service,
 		client: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 		signer: v4.NewSigner(func(s *v4.SignerOptions) { s.DisableURIPathEscaping = service == "s3" }),
 	}, nil
@@ -139,6 +149,8 @@ type denied struct {
 	request  *engine.Request
 	decision engine.Decision
 	text     string
+	// guardrail says why a guardrail in Rego denied, empty if none did.
+	guardrail string
 }
 
 func (d *denied) Error() string { return d.text }
@@ -185,14 +197,20 @@ func (g *guard) ask(ctx context.Context, caller *engine.Caller, q *question) err
 	}
 	e := *caller.Evaluator
 	e.Resource = set
+	began := g.began()
 	d := e.Decide(r)
+	return g.record(ctx, caller, r, d, g.verdict(ctx, &e, r, d), began)
+}
+
+// verdict says what comes of a decision: nil, or a *denied.
+func (g *guard) verdict(ctx context.Context, e *engine.Evaluator, r *engine.Request, d engine.Decision) error {
 	if d.Allowed() {
 		return g.guarded(ctx, r)
 	}
 	if d.Fault != engine.NoFault {
-		g.options.Log.Error("a check could not be decided", "action", q.action, "resource", q.resource, "fault", d.Fault.String())
+		g.options.Log.Error("a check could not be decided", "action", r.Action, "resource", r.Resource, "fault", d.Fault.String())
 	}
-	return &denied{request: r, decision: d, text: g.denial(&e, r, d)}
+	return &denied{request: r, decision: d, text: g.denial(e, r, d)}
 }
 
 // guarded asks the guardrails in Rego, which have the last word.
@@ -205,7 +223,7 @@ func (g *guard) guarded(ctx context.Context, r *engine.Request) error {
 	if g.options.Explain {
 		text += ": " + err.Error()
 	}
-	return &denied{request: r, text: text}
+	return &denied{request: r, text: text, guardrail: err.Error()}
 }
 
 // denial is what a client is told of a denial.

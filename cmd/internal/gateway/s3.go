@@ -387,6 +387,8 @@ func (s *S3) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.As(err, &f):
 	case errors.Is(err, errOverdue):
 		f = &s3Error{http.StatusServiceUnavailable, "ServiceUnavailable", "The policies of this server are out of date. Please try again later.", err}
+	case errors.Is(err, errUnrecorded):
+		f = &s3Error{http.StatusServiceUnavailable, "ServiceUnavailable", "The request could not be recorded. Please try again later.", err}
 	case errors.Is(err, s3object.ErrUnsupported):
 		f = &s3Error{http.StatusNotImplemented, "NotImplemented", err.Error(), nil}
 	case errors.Is(err, s3object.ErrRequest):
