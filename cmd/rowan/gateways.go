@@ -15,6 +15,7 @@ import (
 type gatewayFlags struct {
 	DynamoDBListen   string   `name:"dynamodb-listen" placeholder:"ADDRESS" help:"Where to listen for calls of DynamoDB: host:port or unix:PATH."`
 	DynamoDBUpstream string   `name:"dynamodb-upstream" placeholder:"URL" help:"The DynamoDB-compatible server behind it: https, or http on this machine. Its credentials are upstreams: {dynamodb: {region, accessKeyId, secretAccessKey}} of the secrets file."`
+	DynamoDBHosts    []string `name:"dynamodb-host" placeholder:"HOST" help:"A host that clients of DynamoDB may name, with its port unless it is the default one; may be repeated. Default: whatever they sign."`
 	S3Listen         string   `name:"s3-listen" placeholder:"ADDRESS" help:"Where to listen for calls of S3: host:port or unix:PATH."`
 	S3Upstream       string   `name:"s3-upstream" placeholder:"URL" help:"The S3-compatible server behind it, with upstreams: {s3: …} of the secrets file."`
 	S3Hosts          []string `name:"s3-host" placeholder:"HOST" help:"A host that clients of S3 may name, also with a bucket before it: BUCKET.HOST. Default: whatever they sign, with buckets in the path."`
@@ -30,7 +31,7 @@ func (f *gatewayFlags) open(ctx context.Context, live *server.Live, o *server.Op
 		secret                 *server.Upstream
 		make                   func(gateway.Options) (http.Handler, error)
 	}{
-		{"dynamodb", f.DynamoDBListen, f.DynamoDBUpstream, nil, o.Secrets.DynamoDB, gateway.NewDynamoDB},
+		{"dynamodb", f.DynamoDBListen, f.DynamoDBUpstream, f.DynamoDBHosts, o.Secrets.DynamoDB, gateway.NewDynamoDB},
 		{"s3", f.S3Listen, f.S3Upstream, f.S3Hosts, o.Secrets.S3, gateway.NewS3},
 	} {
 		if x.listen == "" && x.upstream == "" && len(x.hosts) == 0 {

@@ -30,11 +30,12 @@ import (
 type serveCommand struct {
 	Bundles bundleFlags `embed:""`
 
-	Listen string `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Where to listen: host:port, port 0 for any, or unix:PATH. Default 127.0.0.1:8080."`
-	URL    string `name:"url" placeholder:"URL" help:"The address that clients use, which tokens name as their issuer. Default: where it listens."`
-	Data   string `placeholder:"DIR" help:"Where the store and the keys are by default: $XDG_STATE_HOME/rowan, or ~/.local/state/rowan."`
-	Store  string `placeholder:"URL" help:"sqlite:PATH, postgres://… or memory:. Default: rowan.db in the data directory, with --dev memory:."`
-	Keys   string `placeholder:"FILE" help:"The key file, of rowan keys new. Default: keys.json in the data directory, made when there is none."`
+	Listen string   `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Where to listen: host:port, port 0 for any, or unix:PATH. Default 127.0.0.1:8080."`
+	URL    string   `name:"url" placeholder:"URL" help:"The address that clients use, which tokens name as their issuer. Default: where it listens."`
+	Hosts  []string `name:"host" placeholder:"HOST" help:"A host that signed requests may name, with its port unless it is the default one; may be repeated. Default: whatever they sign."`
+	Data   string   `placeholder:"DIR" help:"Where the store and the keys are by default: $XDG_STATE_HOME/rowan, or ~/.local/state/rowan."`
+	Store  string   `placeholder:"URL" help:"sqlite:PATH, postgres://… or memory:. Default: rowan.db in the data directory, with --dev memory:."`
+	Keys   string   `placeholder:"FILE" help:"The key file, of rowan keys new. Default: keys.json in the data directory, made when there is none."`
 
 	KeyLife  time.Duration `name:"session-key-life" default:"24h" placeholder:"TIME" help:"How long a key seals session tokens before the next one does: 30m or more, which servers make and share through the store, or 0 to make none. Default 24h."`
 	MaxStale time.Duration `name:"max-staleness" default:"1m" placeholder:"TIME" help:"How long sessions are taken while revocations and keys cannot be read from the store: from 1s to 5m. Default 1m."`
@@ -106,7 +107,7 @@ func (s *serveCommand) serve(ctx context.Context, c *console, b *bundles, first 
 	c.tuneMemory()
 	options := server.Options{
 		Bundle: first.Bundle, Secrets: first.Secrets, Origin: first.Origin,
-		AllowLoopback: s.Dev, MaxStale: s.MaxStale, Now: c.now, Random: rand.Reader, Log: log,
+		Hosts: s.Hosts, AllowLoopback: s.Dev, MaxStale: s.MaxStale, Now: c.now, Random: rand.Reader, Log: log,
 	}
 	if options.Sender, err = s.sender(c, first.Secrets); err != nil {
 		return err

@@ -372,6 +372,22 @@ func TestDynamoDBErrorsHaveChecksums(t *testing.T) {
 	requireCode(t, err, "ServiceUnavailableException")
 }
 
+// A host that was signed is taken, unless the hosts are named and it is none of
+// them.
+func TestDynamoDBHosts(t *testing.T) {
+	for _, c := range []struct {
+		hosts []string
+		code  string
+	}{
+		{nil, "ServiceUnavailableException"}, // the upstream is not there
+		{[]string{"rows.example.com", "127.0.0.1"}, "InvalidSignatureException"},
+	} {
+		url := newDynamo(t, "http://127.0.0.1:1", func(o *gateway.Options) { o.Hosts = c.hosts })
+		_, err := dynamoClient(url, keys["ann"], secretOf("ann")).GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String("Scores"), Key: key("ann", "go")})
+		requireCode(t, err, c.code)
+	}
+}
+
 // A denial explains itself only where that is asked for.
 func TestDynamoDBExplains(t *testing.T) {
 	url := newDynamo(t, "http://127.0.0.1:1", func(o *gateway.Options) { o.Explain = true })

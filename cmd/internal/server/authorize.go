@@ -14,12 +14,12 @@ import (
 
 // newVerifiers makes a verifier for each service: a signature for one is none
 // for another.
-func newVerifiers(region string, now func() time.Time, c *httpauth.Credentials) (map[string]*sigv4.Verifier, error) {
+func newVerifiers(region string, hosts []string, now func() time.Time, c *httpauth.Credentials) (map[string]*sigv4.Verifier, error) {
 	out := make(map[string]*sigv4.Verifier)
 	for _, name := range []string{"cognito-identity", "cognito-idp", "sts", adminService} {
 		v, err := sigv4.New(sigv4.Options{
 			Region: region, Services: []string{name}, REST: name == adminService,
-			MaxBody: maxBody, Now: now, Lookup: c.Lookup,
+			Hosts: hosts, MaxBody: maxBody, Now: now, Lookup: c.Lookup,
 		})
 		if err != nil {
 			return nil, err

@@ -38,7 +38,10 @@ type Options struct {
 	Sessions, Storage *identity.Keyring
 	// URL is the base address as clients see it, and the issuer of tokens:
 	// https, or http on loopback, without a path.
-	URL    string
+	URL string
+	// Hosts are what signed requests may name as the host, as clients send it but
+	// for a default port; nil takes whatever host they signed.
+	Hosts  []string
 	Sender userpool.Sender
 	// Rate bounds unsigned calls by address; the zero value means 20 a second,
 	// and 100 at once.
@@ -421,7 +424,7 @@ func (d *Deployment) newHandler(f *front) (err error) {
 	if err != nil {
 		return err
 	}
-	verifiers, err := newVerifiers(d.Account.Region, f.now, d.Credentials)
+	verifiers, err := newVerifiers(d.Account.Region, f.hosts, f.now, d.Credentials)
 	if err != nil {
 		return err
 	}

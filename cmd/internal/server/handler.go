@@ -18,6 +18,7 @@ import (
 type front struct {
 	now    func() time.Time
 	random io.Reader
+	hosts  []string
 	limits *limiter
 	// origins tells posts of the hosted page from those of other sites.
 	origins   *http.CrossOriginProtection

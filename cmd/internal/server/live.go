@@ -58,7 +58,7 @@ func New(ctx context.Context, o Options) (*Live, error) {
 	}
 	l := &Live{
 		options: o, url: base,
-		front: &front{now: o.Now, random: o.Random, limits: newLimiter(o.Rate), origins: origins},
+		front: &front{now: o.Now, random: o.Random, hosts: o.Hosts, limits: newLimiter(o.Rate), origins: origins},
 	}
 	if err := l.Reload(ctx, Candidate{Bundle: o.Bundle, Secrets: o.Secrets, Origin: o.Origin}); err != nil {
 		return nil, err
