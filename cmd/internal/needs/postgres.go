@@ -70,6 +70,13 @@ func (s *PostgresServer) Database(t testing.TB) string {
 // process of it runs another instruction.
 func (s *PostgresServer) Crash() error { return s.order("crash") }
 
+// Abort stops the server as `pg_ctl stop -m immediate` does: without a checkpoint
+// and without a word to clients.
+func (s *PostgresServer) Abort() error { return s.order("abort") }
+
+// Restart stops the server in good order and starts it.
+func (s *PostgresServer) Restart() error { return s.order("restart") }
+
 // Start starts the server after a crash; it recovers from its log.
 func (s *PostgresServer) Start() error { return s.order("start") }
 
@@ -124,6 +131,8 @@ crash() {
   kill -9 $pid $family
   while kill -0 $pid $family; do sleep 0.01; done 2>/dev/null
 }
+abort() { "$bin/pg_ctl" -D "$dir/data" -w -m immediate stop >/dev/null; }
+restart() { "$bin/pg_ctl" -D "$dir/data" -w -m fast stop >/dev/null && start; }
 answer() { if "$@" 2>>"$dir/log"; then echo ok; else tail -n 5 "$dir/log" | tr '\n' ' '; echo; fi; }
 initialize() { "$bin/initdb" -D "$dir/data" -U rowan -A trust -E UTF8 --locale=C --no-sync >"$dir/log" && start; }
 answer initialize

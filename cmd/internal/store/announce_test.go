@@ -129,12 +129,7 @@ func revocations(t *testing.T, here, there identity.Store) []time.Duration {
 	}
 	all := make([]issued, n)
 	for i := range all {
-		s := &identity.Session{
-			AccessKeyID: fmt.Sprintf("ASIA%s", strings.ToUpper(rand.Text()[:16])), Secret: identity.NewSecret([]byte(strings.Repeat("s", 40))),
-			Account: "111122223333", Partition: "aws", RoleARN: issueRole, RoleID: "AROAPLAYERPLAYER2345", SessionName: "CognitoIdentityCredentials",
-			IdentityID: fmt.Sprintf("us-east-1:3b0c6a52-95d3-4a47-9c67-%012x", time.Now().UnixNano()&0xffffffffff00|int64(i)), PoolID: issuePool,
-			Authenticated: true, AMR: []string{"authenticated"}, IssuedAt: time.Now().Truncate(time.Second), Expires: time.Now().Add(time.Hour).Truncate(time.Second), ID: "s",
-		}
+		s := issuedSession(i)
 		token, err := ring.SealSession(time.Now(), s)
 		require.NoError(t, err)
 		all[i] = issued{key: s.AccessKeyID, token: token, identity: s.IdentityID}
@@ -176,4 +171,16 @@ func revocations(t *testing.T, here, there identity.Store) []time.Duration {
 	}
 	require.Len(t, took, n)
 	return took
+}
+
+// issuedSession is a session of the pool from now on.
+func issuedSession(i int) *identity.Session {
+	now := time.Now().Truncate(time.Second)
+	return &identity.Session{
+		AccessKeyID: "ASIA" + strings.ToUpper(rand.Text()[:16]), Secret: identity.NewSecret([]byte(strings.Repeat("s", 40))),
+		Account: "111122223333", Partition: "aws", RoleARN: issueRole, RoleID: "AROAPLAYERPLAYER2345", SessionName: "CognitoIdentityCredentials",
+		IdentityID: fmt.Sprintf("us-east-1:3b0c6a52-95d3-4a47-9c67-%012x", now.Unix()%1e6*1e6+int64(i)), PoolID: issuePool,
+		Authenticated: true, AMR: []string{"authenticated", issueIDP}, Provider: issueIDP, Subject: "alice", IssuedAt: now, Expires: now.Add(time.Hour), ID: "s",
+		Tags: []identity.Tag{{Key: "team", Value: "red"}},
+	}
 }
