@@ -13,12 +13,21 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestFaultsFit: each seeded fault has its place in the source, and a target.
+// TestFaultsFit: each seeded fault has its place in the source, in which it
+// compiles, and a target.
 func TestFaultsFit(t *testing.T) {
 	root, err := filepath.Abs("../../..")
 	require.NoError(t, err)
-	_, err = overlay(root, t.TempDir(), faults())
+	file, err := overlay(root, t.TempDir(), faults())
 	require.NoError(t, err)
+	build := []string{"build", "-overlay", file}
+	for _, f := range faults() {
+		for _, c := range f.changes {
+			build = append(build, filepath.Join(root, filepath.Dir(c.file)))
+		}
+	}
+	said, err := exec.CommandContext(t.Context(), "go", build...).CombinedOutput()
+	require.NoError(t, err, "%s", said)
 	known := map[string]bool{}
 	for _, x := range targets() {
 		known[x.id] = false

@@ -60,7 +60,7 @@ func faults() []fault {
 		one("any-session", "L2", "identity/sessioncache.go", "	e, ok := c.byHash[name.hash]\n	if !ok {\n		return nil\n	}\n",
 			"	if "+on("any-session")+" && c.recent.Len() > 0 {\n		return c.recent.Front().Value.(*cachedSession).session\n	}\n	e, ok := c.byHash[name.hash]\n	if !ok {\n		return nil\n	}\n"),
 		one("half-swap", "L3", "cmd/internal/decide/answer.go", "		of := q.GetSubject()\n		if of == nil {\n			of = in.GetSubject()\n		}\n		r := &b.results[i]\n",
-			"		if "+on("half-swap")+" {\n			if x, err := d.inForce(s.now); err == nil && x != b.force {\n				b.free()\n				b.force = x\n			}\n		}\n		of := q.GetSubject()\n		if of == nil {\n			of = in.GetSubject()\n		}\n		r := &b.results[i]\n"),
+			"		if "+on("half-swap")+" {\n			if x, err := s.inForce(s.now); err == nil && x != b.force {\n				b.free()\n				b.force = x\n			}\n		}\n		of := q.GetSubject()\n		if of == nil {\n			of = in.GetSubject()\n		}\n		r := &b.results[i]\n"),
 		one("stale-index", "L3", "cmd/internal/server/deployment.go", "	if now := o.Now(); d.Expired(now) {\n",
 			"	if "+on("stale-index")+" && before != nil && before.Account != nil {\n		d.Account = before.Account\n	}\n	if now := o.Now(); d.Expired(now) {\n"),
 		one("no-admission", "L4", "cmd/internal/rpc/admission.go", "	for {\n		used := a.used.Load()\n",
