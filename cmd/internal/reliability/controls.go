@@ -49,7 +49,7 @@ func runControls(ctx context.Context, l *lab, stdout io.Writer) error {
 		if verdict == killed {
 			noticed++
 		}
-		fmt.Fprintf(l.progress, "%s against %s: %s %s\n", f.target, f.name, verdict, by)
+		_, _ = fmt.Fprintf(l.progress, "%s against %s: %s %s\n", f.target, f.name, verdict, by)
 		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", f.name, f.target, verdict, by)
 	}
 	_, _ = fmt.Fprintf(t, "%d of %d killed\n", noticed, len(all))

@@ -63,7 +63,7 @@ func corruptTarget(ctx context.Context, l *lab) (string, error) {
 		return "", err
 	}
 	c.try(d.until(ctx, w.current.Load().digest, 10*time.Second))
-	j.clean(&c, true)
+	j.clean(&c)
 	return fmt.Sprintf("%d bits flipped (%d refused, %d changed nothing), 200 truncations, %d sorts refused by a server that went on", flips, flips-same, same, len(sorts)), c.err()
 }
 
@@ -142,8 +142,13 @@ func (w *world) badBundles(first int) ([]badBundle, error) {
 	flipped := slices.Clone(good)
 	flipped[len(flipped)/2] ^= 1
 	out := []badBundle{
-		{"a flipped bit", flipped, ""}, {"a truncation", good[:len(good)-30], "no tar.gz"}, {"nothing", nil, "no tar.gz"}, {"a page", []byte("<html>"), "no tar.gz"},
-		{"an old version", older, "was in force already"}, {"no signature", unsigned, "only signed ones"}, {"a foreign signature", foreign, "no signature of a trusted key"},
+		{"a flipped bit", flipped, ""},
+		{"a truncation", good[:len(good)-30], "no tar.gz"},
+		{"nothing", nil, "no tar.gz"},
+		{"a page", []byte("<html>"), "no tar.gz"},
+		{"an old version", older, "was in force already"},
+		{"no signature", unsigned, "only signed ones"},
+		{"a foreign signature", foreign, "no signature of a trusted key"},
 	}
 	for name, texts := range map[string]map[string]string{
 		"an empty set":   {"rowan.yaml": revisionFiles(1, 0)["rowan.yaml"]},

@@ -47,7 +47,6 @@ type daemon struct {
 	done     chan struct{}
 	exit     error // to be read once done is closed
 	conns    []*grpc.ClientConn
-	verbose  bool
 	started  time.Time
 	baseline int64 // bytes of memory when it began to serve
 }

@@ -81,7 +81,7 @@ func databaseTarget(ctx context.Context, l *lab) (string, error) {
 	wg.Wait()
 	_, err = a.kept(ctx, d, 0)
 	c.try(err)
-	j.clean(&c, true)
+	j.clean(&c)
 	c.must(slowest <= backWithin, "it took %v to write again", brief(slowest))
 	return fmt.Sprintf("%d crashes, %d questions without an error, %d identities acknowledged, 0 lost; writes again at most %v after the start",
 		cycles, j.right.Load(), len(a.identities), brief(slowest)), c.err()
@@ -220,13 +220,11 @@ func partitionTarget(ctx context.Context, l *lab) (string, error) {
 	began := time.Now()
 	var lastGood, firstBad time.Duration
 	for firstBad == 0 && time.Since(began) < stale+20*time.Second {
-		switch got := ask(); got {
-		case codes.OK:
+		if got := ask(); got == codes.OK {
 			lastGood = time.Since(began)
-		case codes.Unavailable:
+		} else {
 			firstBad = time.Since(began)
-		default:
-			c.must(false, "after %v: %v", brief(time.Since(began)), got)
+			c.must(got == codes.Unavailable, "after %v: %v", brief(firstBad), got)
 		}
 		time.Sleep(100 * time.Millisecond)
 	}

@@ -98,7 +98,7 @@ func drainTarget(ctx context.Context, l *lab) (string, error) {
 	end()
 	wg.Wait()
 	c.try(err)
-	r.judge.clean(&c, true)
+	r.judge.clean(&c)
 	c.must(r.resets.Load() == 0, "%d calls under way were reset: %w", r.resets.Load(), r.judge.first)
 	return fmt.Sprintf("%d restarts, %d answered, %d retried, %d reset, %d failed; slowest end %v", cycles, r.judge.right.Load(), r.retries.Load(),
 		r.resets.Load(), r.judge.failed.Load(), brief(slowest)), c.err()

@@ -110,7 +110,7 @@ func (v *victim) suffer(ctx context.Context, l *lab, a attack) (string, error) {
 	if err != nil {
 		c.try(fmt.Errorf("%s: %w", a.name, err))
 	}
-	j.clean(&c, true)
+	j.clean(&c)
 	c.must(grown <= hostileRoom, "%s: memory grew by %.0f MB", a.name, grown)
 	c.must(t.at(0.99) <= l.span(loose*goodP99, 2*goodP99), "%s: others' p99 %v (%v before)", a.name, brief(t.at(0.99)), brief(calm.at(0.99)))
 	return fmt.Sprintf("%s: p99 %v (%v before), %+.0f MB", a.name, brief(t.at(0.99)), brief(calm.at(0.99)), grown), c.err()
@@ -296,8 +296,13 @@ func (v *victim) resetsOf(ctx context.Context) (begun int, err error) {
 	var block bytes.Buffer
 	e := hpack.NewEncoder(&block)
 	for _, h := range [][2]string{
-		{":method", "POST"}, {":scheme", "http"}, {":path", rowanv1.AuthorizationService_Decide_FullMethodName}, {":authority", "x"},
-		{"content-type", "application/grpc"}, {"te", "trailers"}, {"authorization", "Bearer " + bearerKey},
+		{":method", "POST"},
+		{":scheme", "http"},
+		{":path", rowanv1.AuthorizationService_Decide_FullMethodName},
+		{":authority", "x"},
+		{"content-type", "application/grpc"},
+		{"te", "trailers"},
+		{"authorization", "Bearer " + bearerKey},
 	} {
 		if err := e.WriteField(hpack.HeaderField{Name: h[0], Value: h[1], Sensitive: true}); err != nil {
 			return 0, err

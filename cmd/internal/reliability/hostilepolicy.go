@@ -12,7 +12,7 @@ import (
 // hostilePolicy is a policy of statements whose patterns backtrack as much as
 // can be, on a text that they nearly match.
 func hostilePolicy(pattern string, statements int) string {
-	var all []string
+	all := make([]string, 0, statements)
 	for i := range statements {
 		all = append(all, fmt.Sprintf(`{"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": %q, "Condition": {"ForAnyValue:StringLike": {%q: "%s%d"}}}`,
 			tableARN, leading, pattern, i))

@@ -56,7 +56,7 @@ func identitiesTarget(ctx context.Context, l *lab) (string, error) {
 		return "", err
 	}
 	var c check
-	j.clean(&c, true)
+	j.clean(&c)
 	grown := stop().peak() - float64(d.baseline)/megabyte
 	c.must(grown <= cacheRoom/megabyte, "memory grew by %.0f MB", grown)
 	c.must(t.at(0.99) <= l.span(loose*goodP99, 2*goodP99), "others' p99 %v", brief(t.at(0.99)))

@@ -67,14 +67,14 @@ func (j *judge) of(b *rowanv1.BundleVersion) (*revision, error) {
 }
 
 // answer judges one.
-func (j *judge) answer(got, want string, what string) error {
-	switch {
-	case got == want:
+func (j *judge) answer(got, want, what string) error {
+	switch got {
+	case want:
 		j.right.Add(1)
 		return nil
-	case got == "":
+	case "":
 		return j.note(&j.strange, "no decision about %s", what)
-	case got == "allowed":
+	case "allowed":
 		return j.note(&j.wrongAllow, "WRONG ALLOW: %s should be %s", what, want)
 	}
 	return j.note(&j.wrongDeny, "%s is %s and should be %s", what, got, want)
@@ -169,14 +169,12 @@ func (j *judge) wrong() int64 {
 	return j.wrongAllow.Load() + j.wrongDeny.Load() + j.mixed.Load() + j.strange.Load()
 }
 
-// clean notes all that must never be, and, if strictly, errors.
-func (j *judge) clean(c *check, strictly bool) {
+// clean notes all that must never be, and errors.
+func (j *judge) clean(c *check) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	c.must(j.wrong() == 0, "%d wrong allows, %d wrong denies, %d mixed, %d strange; first: %w",
 		j.wrongAllow.Load(), j.wrongDeny.Load(), j.mixed.Load(), j.strange.Load(), j.first)
 	c.must(j.right.Load() > 0, "nothing was answered: %w", j.first)
-	if strictly {
-		c.must(j.failed.Load()+j.shed.Load() == 0, "%d errors, %d refused for too many; first: %w", j.failed.Load(), j.shed.Load(), j.first)
-	}
+	c.must(j.failed.Load()+j.shed.Load() == 0, "%d errors, %d refused for too many; first: %w", j.failed.Load(), j.shed.Load(), j.first)
 }

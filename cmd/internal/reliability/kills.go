@@ -66,7 +66,7 @@ func killReloadTarget(ctx context.Context, l *lab) (string, error) {
 		wg.Wait()
 		c.must(own.wrong() == 0, "before kill %d: %w", n-1, own.first)
 	}
-	j.clean(&c, true)
+	j.clean(&c)
 	c.must(slowest <= l.span(5*mttr, mttr), "the slowest start took %v", brief(slowest))
 	return fmt.Sprintf("%d kills, %d of them before the new revision was in force; slowest restart %v", cycles, before, brief(slowest)), c.err()
 }

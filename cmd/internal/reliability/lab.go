@@ -66,7 +66,7 @@ func newLab(ctx context.Context, s *settings, progress io.Writer) (l *lab, err e
 
 // build builds a program of this module.
 func build(ctx context.Context, progress io.Writer, binary, pkg string, flags ...string) error {
-	fmt.Fprintf(progress, "building %s\n", pkg)
+	_, _ = fmt.Fprintf(progress, "building %s\n", pkg)
 	cmd := exec.CommandContext(ctx, "go", append(append([]string{"build", "-o", binary}, flags...), pkg)...)
 	var said bytes.Buffer
 	cmd.Stderr = &said

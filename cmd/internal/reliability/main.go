@@ -38,11 +38,11 @@ func main() {
 
 // settings say what is run.
 type settings struct {
-	only, faults         string
-	short, json, verbose bool
-	controls, pin        bool
-	soak                 time.Duration
-	binary               string
+	only, faults  string
+	short, json   bool
+	controls, pin bool
+	soak          time.Duration
+	binary        string
 }
 
 var errMissed = errors.New("not all targets are met")
@@ -55,7 +55,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.StringVar(&s.faults, "faults", "", "with -controls: seeded faults, by name; empty means all")
 	flags.BoolVar(&s.short, "short", false, "shorter runs of the targets that CI holds")
 	flags.BoolVar(&s.json, "json", false, "print JSON")
-	flags.BoolVar(&s.verbose, "v", false, "show what the servers say")
 	flags.BoolVar(&s.controls, "controls", false, "run each target against its seeded faults")
 	flags.BoolVar(&s.pin, "pin", false, "keep servers on the first core, away from the load")
 	flags.DurationVar(&s.soak, "soak", 0, "hold 70 % of saturation for so long, with everything going on")

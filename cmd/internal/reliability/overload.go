@@ -64,15 +64,13 @@ func (h *heavy) call(ctx context.Context, i int) error {
 	defer cancel()
 	out := &rowanv1.DecideRowsResponse{}
 	err := h.all[i%len(h.all)].Invoke(ctx, rowanv1.AuthorizationService_DecideRows_FullMethodName, h.in, out, grpc.ForceCodecV2(raw{}))
-	switch code(err) {
-	case codes.OK:
-	case codes.ResourceExhausted, codes.Unavailable:
+	if got := code(err); got == codes.ResourceExhausted || got == codes.Unavailable {
 		h.shed.Add(1)
 		return err
-	case codes.DeadlineExceeded:
+	} else if got == codes.DeadlineExceeded {
 		h.late.Add(1)
 		return err
-	default:
+	} else if got != codes.OK {
 		return h.judge.note(&h.judge.failed, "an error: %w", err)
 	}
 	if _, err := h.judge.of(out.GetBundle()); err != nil {
@@ -132,7 +130,7 @@ func overloadTarget(ctx context.Context, l *lab) (string, error) {
 	}
 	back := h.recovered(ctx, saturated)
 	var c check
-	h.judge.clean(&c, true)
+	h.judge.clean(&c)
 	refused := float64(h.shed.Load()) / float64(max(1, over.answered+over.other))
 	c.must(h.shed.Load() > 0, "nothing was refused")
 	late, least := int64(over.answered+over.other)/100, ownShare*saturated

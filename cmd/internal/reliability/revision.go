@@ -35,9 +35,9 @@ const (
 )
 
 // rows is a policy that lets an action reach rows with certain keys.
-func rows(sid, effect, action, keys string) string {
-	return fmt.Sprintf(`{"Version": "2012-10-17", "Statement": [{"Sid": %q, "Effect": %q, "Action": %s, "Resource": %q,
-  "Condition": {"ForAllValues:StringLike": {%q: %s}, "Null": {%q: "false"}}}]}`, sid, effect, action, tableARN, leading, keys, leading)
+func rows(sid, action, keys string) string {
+	return fmt.Sprintf(`{"Version": "2012-10-17", "Statement": [{"Sid": %q, "Effect": "Allow", "Action": %s, "Resource": %q,
+  "Condition": {"ForAllValues:StringLike": {%q: %s}, "Null": {%q: "false"}}}]}`, sid, action, tableARN, leading, keys, leading)
 }
 
 const trust = `trust:
@@ -73,11 +73,11 @@ func revisionFiles(n, besides int) map[string]string {
 	files := map[string]string{
 		"rowan.yaml":                      "account: \"" + account + "\"\nregion: " + region + "\n",
 		"tables/Rows.yaml":                "partitionKey: {name: Owner, type: S}\n",
-		"policies/Own.json":               rows("Own", "Allow", `["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"]`, `"${`+subjectID+`}"`),
-		"policies/Open.json":              rows("Open", "Allow", `"dynamodb:GetItem"`, `"open"`),
-		canaryA:                           rows("CanaryA", "Allow", `"dynamodb:GetItem"`, fmt.Sprintf("%q", canary("A", n))),
-		canaryB:                           rows("CanaryB", "Allow", `"dynamodb:GetItem"`, fmt.Sprintf("%q", canary("B", n))),
-		season:                            rows("Season", "Allow", `"dynamodb:GetItem"`, fmt.Sprintf(`"season-%d-*"`, n%seasons)),
+		"policies/Own.json":               rows("Own", `["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"]`, `"${`+subjectID+`}"`),
+		"policies/Open.json":              rows("Open", `"dynamodb:GetItem"`, `"open"`),
+		canaryA:                           rows("CanaryA", `"dynamodb:GetItem"`, fmt.Sprintf("%q", canary("A", n))),
+		canaryB:                           rows("CanaryB", `"dynamodb:GetItem"`, fmt.Sprintf("%q", canary("B", n))),
+		season:                            rows("Season", `"dynamodb:GetItem"`, fmt.Sprintf(`"season-%d-*"`, n%seasons)),
 		"policies/Keep.json":              `{"Version": "2012-10-17", "Statement": [{"Sid": "Keep", "Effect": "Allow", "NotAction": "dynamodb:DeleteItem", "Resource": "*"}]}`,
 		"guardrails/scp/00-root/All.json": everything,
 		"guardrails/scp/00-root/NoScans.json": `{"Version": "2012-10-17", "Statement": [{"Sid": "NoScans", "Effect": "Deny", "Action": "dynamodb:Scan", "Resource": "*"},
@@ -90,7 +90,7 @@ func revisionFiles(n, besides int) map[string]string {
 	}
 	names := []string{"Own", "Open", "CanaryA", "ZCanaryB", "Season"}
 	for i := range besides {
-		files[fmt.Sprintf("policies/Besides%05d.json", i)] = rows("Besides", "Allow", `"dynamodb:GetItem"`, fmt.Sprintf(`"besides-%d-*"`, i))
+		files[fmt.Sprintf("policies/Besides%05d.json", i)] = rows("Besides", `"dynamodb:GetItem"`, fmt.Sprintf(`"besides-%d-*"`, i))
 	}
 	files["roles/Player.yaml"] = fmt.Sprintf(trust, "authenticated") + "id: " + roleID + "\nboundary: Keep\npolicies: [" + strings.Join(names, ", ") + "]\n"
 	return files
@@ -108,7 +108,7 @@ const players = 64
 
 // questions are what is asked over and over.
 func questions() []question {
-	var out []question
+	out := make([]question, 0, 8*players)
 	for p := range players {
 		out = append(out,
 			question{p, getItem, identityID(p)}, question{p, getItem, identityID((p + 1) % players)}, question{p, getItem, "open"},

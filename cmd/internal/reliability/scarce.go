@@ -70,7 +70,7 @@ func memoryTarget(ctx context.Context, l *lab) (string, error) {
 		c.must(false, "the server was ended: %w", d.exit)
 	default:
 	}
-	j.clean(&c, true)
+	j.clean(&c)
 	return fmt.Sprintf("128 MB: %d right, %d reloads of %d policies, RSS at most %.0f MB", j.right.Load(), loads, largestSet, peak), c.err()
 }
 
@@ -122,7 +122,7 @@ func diskFullTarget(ctx context.Context, l *lab) (string, error) {
 	}
 	_, err = f.kept(ctx, d, 0)
 	c.try(err)
-	f.judge.clean(&c, true)
+	f.judge.clean(&c)
 	return fmt.Sprintf("%d writes acknowledged and kept, %d refused, %d right, the reload waited for room; the decision log is not part of it", len(f.identities), f.refused,
 		f.judge.right.Load()), c.err()
 }

@@ -33,7 +33,7 @@ func (s *soaking) count(n *int, err error) {
 func soak(ctx context.Context, l *lab) (string, error) {
 	s := &soaking{}
 	var before, after [2]int
-	t, j, seen, d, err := l.hold(ctx, l.settings.soak, func(ctx context.Context, w *world, d *daemon) error {
+	t, j, seen, d, err := l.hold(ctx, l.soak, func(ctx context.Context, w *world, d *daemon) error {
 		time.Sleep(time.Second)
 		before = [2]int{d.descriptors(), int(d.threads())}
 		var wg sync.WaitGroup
@@ -49,13 +49,13 @@ func soak(ctx context.Context, l *lab) (string, error) {
 	time.Sleep(2 * time.Second)
 	after = [2]int{d.descriptors(), int(d.threads())}
 	var c check
-	j.clean(&c, true)
+	j.clean(&c)
 	c.try(s.err)
 	c.must(seen.growth() < 1, "memory grows by %.1f MB/min", seen.growth())
 	c.must(after[0] <= before[0]+16, "descriptors: %d, then %d", before[0], after[0])
 	c.must(after[1] <= before[1]+8, "threads: %d, then %d", before[1], after[1])
 	return fmt.Sprintf("%v for %v: %d right, %d reloads, %d revocations, %d clients came and went; RSS %.0f MB, %+.2f MB/min; descriptors %d, then %d; threads %d, then %d; GC %d %%; keys are not rotated: that needs a restart",
-		t, l.settings.soak, j.right.Load(), s.loads, s.revocations, s.clients, seen.peak(), seen.growth(), before[0], after[0], before[1], after[1], d.collecting()), c.err()
+		t, l.soak, j.right.Load(), s.loads, s.revocations, s.clients, seen.peak(), seen.growth(), before[0], after[0], before[1], after[1], d.collecting()), c.err()
 }
 
 // every does something every so often until ctx ends.

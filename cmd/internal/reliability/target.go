@@ -76,7 +76,7 @@ func measureAll(ctx context.Context, l *lab, all []target) []outcome {
 			break
 		}
 		began := time.Now()
-		fmt.Fprintf(l.progress, "%s: %s\n", t.id, t.what)
+		_, _ = fmt.Fprintf(l.progress, "%s: %s\n", t.id, t.what)
 		within, cancel := context.WithTimeout(ctx, targetWithin)
 		figure, err := t.run(within, l)
 		cancel()
@@ -88,7 +88,7 @@ func measureAll(ctx context.Context, l *lab, all []target) []outcome {
 				o.Verdict = notBuilt
 			}
 		}
-		fmt.Fprintf(l.progress, "%s: %s: %s %s\n", t.id, o.Verdict, o.Figure, o.Error)
+		_, _ = fmt.Fprintf(l.progress, "%s: %s: %s %s\n", t.id, o.Verdict, o.Figure, o.Error)
 		out = append(out, o)
 	}
 	return out

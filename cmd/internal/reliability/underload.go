@@ -74,7 +74,7 @@ func saturationOf(ctx context.Context, l *lab) (held *took, err error) {
 		held = t
 	}
 	var c check
-	j.clean(&c, true)
+	j.clean(&c)
 	if c.must(held != nil, "no rate was held: a tenth of %.0f/s was too much", guess); held != nil {
 		l.saturated = held.persecond()
 	}
@@ -206,7 +206,7 @@ func holdTarget(ctx context.Context, l *lab) (string, error) {
 		return "", err
 	}
 	var c check
-	j.clean(&c, true)
+	j.clean(&c)
 	c.must(t.at(0.99) <= l.span(loose*goodP99, goodP99), "p99 %v", brief(t.at(0.99)))
 	c.must(t.at(0.999) <= l.span(loose*goodP99, goodP999), "p99.9 %v", brief(t.at(0.999)))
 	if d >= time.Minute { // shorter runs say nothing of it
@@ -241,7 +241,7 @@ func reloadTarget(ctx context.Context, l *lab) (string, error) {
 		return "", err
 	}
 	var c check
-	j.clean(&c, true)
+	j.clean(&c)
 	c.must(loads > 2, "%d reloads", loads)
 	c.must(t.at(0.99) <= l.span(loose*goodP99, 2*goodP99), "p99 %v", brief(t.at(0.99)))
 	return fmt.Sprintf("%v; %d reloads, %d right, %d mixed; RSS %.0f MB", t, loads, j.right.Load(), j.mixed.Load(), seen.peak()), c.err()
