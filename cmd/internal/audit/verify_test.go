@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -168,9 +169,18 @@ func TestVerifyWantsAKey(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
-// FuzzVerify reads whatever a file may have.
+var update = flag.Bool("update", false, "write the log that FuzzVerify begins with anew")
+
+// FuzzVerify reads whatever a file may have. It begins with one log that stands
+// in a file, since each process of a fuzzer would write another.
 func FuzzVerify(f *testing.F) {
-	whole := append(bytes.Join(logLines(f), nil), '\n')
+	const kept = "testdata/whole.jsonl"
+	if *update {
+		require.NoError(f, os.WriteFile(kept, append(bytes.Join(logLines(f), nil), '\n'), 0o600))
+	}
+	whole, err := os.ReadFile(kept)
+	require.NoError(f, err)
+	require.True(f, verify(f, audit.VerifyOptions{}, kept).OK)
 	f.Add(whole)
 	f.Add(whole[:len(whole)/2])
 	f.Add([]byte("{\"seq\":1,\"prev\":\"" + strings.Repeat("0", 64) + "\",\"at\":\"x\",\"kind\":\"head\",\"why\":1}\n"))
