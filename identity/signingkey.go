@@ -3,6 +3,8 @@ package identity
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
@@ -45,10 +47,47 @@ func LoadSigningKeys(ctx context.Context, store Store, storage *Keyring, group s
 	return keys, nil
 }
 
+// LoadECSigningKey returns the P-256 key that the group signs with by ES256, and
+// its id, a UUID that follows from the public key. Like those of LoadSigningKeys
+// it is made once, for all who share the store.
+func LoadECSigningKey(ctx context.Context, store Store, storage *Keyring, group string, random io.Reader, now time.Time) (*ecdsa.PrivateKey, string, error) {
+	if group == "" {
+		return nil, "", errors.New("a signing key of nobody")
+	}
+	place := group + "/ec"
+	parsed, err := loadKey(ctx, store, storage, place, "ES256", func() (any, error) { return ecdsa.GenerateKey(elliptic.P256(), random) }, now)
+	if err != nil {
+		return nil, "", fmt.Errorf("signing key %s: %w", place, err)
+	}
+	key, ok := parsed.(*ecdsa.PrivateKey)
+	if !ok || key.Curve != elliptic.P256() {
+		return nil, "", fmt.Errorf("signing key %s: not a P-256 key", place)
+	}
+	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		return nil, "", fmt.Errorf("signing key %s: %w", place, err)
+	}
+	sum := sha256.Sum256(der)
+	return key, fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16]), nil
+}
+
 func loadSigningKey(ctx context.Context, store Store, storage *Keyring, place, algorithm string, random io.Reader, now time.Time) (*rsa.PrivateKey, error) {
+	parsed, err := loadKey(ctx, store, storage, place, algorithm, func() (any, error) { return rsa.GenerateKey(random, signingKeyBits) }, now)
+	if err != nil {
+		return nil, err
+	}
+	key, ok := parsed.(*rsa.PrivateKey)
+	if !ok || key.N.BitLen() < signingKeyBits {
+		return nil, errors.New("not an RSA key of 2048 bits")
+	}
+	return key, nil
+}
+
+// loadKey reads the key at a place, which generate makes if there is none.
+func loadKey(ctx context.Context, store Store, storage *Keyring, place, algorithm string, generate func() (any, error), now time.Time) (any, error) {
 	sealed, err := readSigningKey(ctx, store, place)
 	if errors.Is(err, ErrNoRecord) {
-		if err = makeSigningKey(ctx, store, storage, place, algorithm, random, now); err != nil {
+		if err = makeSigningKey(ctx, store, storage, place, algorithm, generate, now); err != nil {
 			return nil, err
 		}
 		sealed, err = readSigningKey(ctx, store, place) // ours, or that of who was faster
@@ -61,15 +100,7 @@ func loadSigningKey(ctx context.Context, store Store, storage *Keyring, place, a
 		return nil, fmt.Errorf("%w: another storage key or another algorithm than when it was made", err)
 	}
 	defer clear(der)
-	parsed, err := x509.ParsePKCS8PrivateKey(der)
-	if err != nil {
-		return nil, err
-	}
-	key, ok := parsed.(*rsa.PrivateKey)
-	if !ok || key.N.BitLen() < signingKeyBits {
-		return nil, errors.New("not an RSA key of 2048 bits")
-	}
-	return key, nil
+	return x509.ParsePKCS8PrivateKey(der)
 }
 
 func readSigningKey(ctx context.Context, store Store, place string) (sealed []byte, err error) {
@@ -82,8 +113,8 @@ func readSigningKey(ctx context.Context, store Store, place string) (sealed []by
 }
 
 // makeSigningKey stores a new key unless somebody else did.
-func makeSigningKey(ctx context.Context, store Store, storage *Keyring, place, algorithm string, random io.Reader, now time.Time) error {
-	key, err := rsa.GenerateKey(random, signingKeyBits)
+func makeSigningKey(ctx context.Context, store Store, storage *Keyring, place, algorithm string, generate func() (any, error), now time.Time) error {
+	key, err := generate()
 	if err != nil {
 		return err
 	}

@@ -82,3 +82,24 @@ func TestLoadSigningKeysRefuses(t *testing.T) {
 	_, err := identity.LoadSigningKeys(context.Background(), identity.NewMemory(), ended, "g", 1, "RS256", rand.Reader, noon.Add(2*time.Hour))
 	require.ErrorIs(t, err, identity.ErrNoSealingKey)
 }
+
+// TestECSigningKey makes a key once for all who share the store, and no other
+// storage key opens it.
+func TestECSigningKey(t *testing.T) {
+	ctx, store := context.Background(), identity.NewMemory()
+	first, kid, err := identity.LoadECSigningKey(ctx, store, newRing(t), "proxies", rand.Reader, noon)
+	require.NoError(t, err)
+	require.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`, kid)
+	again, same, err := identity.LoadECSigningKey(ctx, store, newRing(t), "proxies", rand.Reader, noon)
+	require.NoError(t, err)
+	require.True(t, first.Equal(again))
+	require.Equal(t, kid, same)
+	_, _, err = identity.LoadECSigningKey(ctx, store, newRing(t, testKey(2)), "proxies", rand.Reader, noon)
+	require.ErrorIs(t, err, identity.ErrSealed)
+	other, another, err := identity.LoadECSigningKey(ctx, store, newRing(t), "others", rand.Reader, noon)
+	require.NoError(t, err)
+	require.False(t, first.Equal(other))
+	require.NotEqual(t, kid, another)
+	_, _, err = identity.LoadECSigningKey(ctx, store, newRing(t), "", rand.Reader, noon)
+	require.Error(t, err)
+}

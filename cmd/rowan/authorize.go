@@ -14,9 +14,11 @@ import (
 
 	"github.com/rowan-authz/rowan/cmd/internal/decide"
 	"github.com/rowan-authz/rowan/cmd/internal/edge"
+	"github.com/rowan-authz/rowan/cmd/internal/extauthz"
 	"github.com/rowan-authz/rowan/cmd/internal/rpc"
 	"github.com/rowan-authz/rowan/cmd/internal/server"
 	"github.com/rowan-authz/rowan/cmd/internal/web"
+	"github.com/rowan-authz/rowan/identity"
 )
 
 // authorizeFlags say who is answered questions, and where.
@@ -57,18 +59,20 @@ func (f *authorizeFlags) open(ctx context.Context, s *serveCommand, live *server
 	if config, err = f.mutual(config); err != nil {
 		return nil, err
 	}
+	checker, err := f.checker(ctx, d, o)
+	if err != nil {
+		return nil, err
+	}
 	if grpcListen != "" {
-		x, err := f.openGRPC(ctx, grpcListen, rpc.Options{Decider: d, TLS: withProtocols(config, "h2"), Trusted: s.Dev, InFlight: f.MaxCalls, Log: o.Log})
+		x, err := f.openGRPC(ctx, grpcListen, rpc.Options{
+			Decider: d, TLS: withProtocols(config, "h2"), Trusted: s.Dev, InFlight: f.MaxCalls, Log: o.Log, Register: extauthz.New(checker).Register,
+		})
 		if err != nil {
 			return nil, fmt.Errorf("grpc: %w", err)
 		}
 		all = append(all, x)
 	}
 	if httpListen != "" {
-		checker, err := edge.New(edge.Options{Decider: d, Now: o.Now, Log: o.Log})
-		if err != nil {
-			return all, err
-		}
 		x, err := f.openHTTP(ctx, httpListen, web.Options{
 			Decider: d, Edge: checker, TLS: withProtocols(config, "h2", "http/1.1"), Trusted: s.Dev, InFlight: f.MaxCalls, Log: o.Log,
 		})
@@ -85,6 +89,20 @@ func (f *authorizeFlags) setDefaults(s *serveCommand) {
 	if s.Dev && s.Listen == defaultListen {
 		f.GRPCListen, f.HTTPListen = cmp.Or(f.GRPCListen, defaultGRPCListen), cmp.Or(f.HTTPListen, defaultHTTPListen)
 	}
+}
+
+// checker makes what checks calls for proxies. Its key is shared through the
+// store.
+func (f *authorizeFlags) checker(ctx context.Context, d *decide.Decider, o *server.Options) (*edge.Checker, error) {
+	key, kid, err := identity.LoadECSigningKey(ctx, o.Store, o.Storage, "proxies", o.Random, o.Now())
+	if err != nil {
+		return nil, err
+	}
+	signer, err := edge.NewSigner(key, kid, o.URL)
+	if err != nil {
+		return nil, err
+	}
+	return edge.New(edge.Options{Decider: d, Signer: signer, Now: o.Now, Log: o.Log})
 }
 
 // openGRPC listens for questions over gRPC.

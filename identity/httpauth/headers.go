@@ -31,7 +31,7 @@ func DeleteIdentityHeaders(r *http.Request) {
 	var kept []string
 	for _, line := range lines {
 		for option := range strings.SplitSeq(line, ",") {
-			if option = strings.TrimSpace(option); option != "" && !isReserved(option) {
+			if option = strings.TrimSpace(option); option != "" && !Reserved(option) {
 				kept = append(kept, option)
 			}
 		}
@@ -44,13 +44,15 @@ func DeleteIdentityHeaders(r *http.Request) {
 
 func deleteReserved(h http.Header) {
 	for name := range h {
-		if isReserved(name) {
+		if Reserved(name) {
 			delete(h, name)
 		}
 	}
 }
 
-func isReserved(name string) bool {
+// Reserved reports whether a header, in any case and with hyphens or underscores,
+// is one that gateways tell an application who calls with.
+func Reserved(name string) bool {
 	for _, r := range reserved {
 		if family := r[len(r)-1] == '-'; len(name) < len(r) || len(name) > len(r) && !family {
 			continue

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rowan-authz/rowan/cmd/internal/needs"
+	"github.com/rowan-authz/rowan/identity/httpauth"
 )
 
 var nginxBlock = regexp.MustCompile("(?ms)^```nginx\n(.*?)^```$")
@@ -49,6 +50,13 @@ func TestNginx(t *testing.T) {
 	}))
 	t.Cleanup(upstream.Close)
 	front := startNginx(t, program, strings.NewReplacer("127.0.0.1:8082", asked, "127.0.0.1:9000", upstream.Listener.Addr().String()).Replace(string(block[1])))
+
+	keys, err := httpauth.NewDataKeys("http://"+asked+"/alb-keys", nil, time.Now)
+	require.NoError(t, err)
+	verifier, err := httpauth.NewDataVerifier(httpauth.DataOptions{
+		Signer: "arn:aws:execute-api:us-east-1:111122223333:shop/$default", Issuer: server.url, Client: "shop", Key: keys.Key, Now: time.Now,
+	})
+	require.NoError(t, err)
 
 	for name, x := range map[string]struct {
 		method, path string
@@ -83,6 +91,10 @@ func TestNginx(t *testing.T) {
 			require.Regexp(t, `^us-east-1:[0-9a-f-]{36}$`, h.Get("X-Rowan-Identity"))
 			require.Contains(t, h.Get("X-Rowan-Principal"), "assumed-role/Player/")
 			require.NotContains(t, fmt.Sprint(h), "root")
+			require.Len(t, h["X-Amzn-Oidc-Data"], 1)
+			data, err := verifier.Verify(t.Context(), h.Get("X-Amzn-Oidc-Data"))
+			require.NoError(t, err)
+			require.Equal(t, h.Get("X-Rowan-Identity"), data.Claim("sub"))
 		})
 	}
 }

@@ -21,8 +21,10 @@ import (
 // Options say how calls are checked. Decider, Now and Log are required.
 type Options struct {
 	Decider *decide.Decider
-	Now     func() time.Time
-	Log     *slog.Logger
+	// Signer signs who calls; nil means that nothing is signed.
+	Signer *Signer
+	Now    func() time.Time
+	Log    *slog.Logger
 }
 
 // Checker checks calls. It may be shared.
@@ -84,9 +86,14 @@ func (c *Checker) Check(ctx context.Context, t Target, call *Call) Verdict {
 	if err := c.options.Decider.Admit(ctx); err != nil {
 		return c.unanswered(ctx, err)
 	}
-	var challenge string
+	var challenge, signer, api string
 	out, who, err := c.options.Decider.DecideWith(ctx, func(d *server.Deployment) (*rowanv1.DecideRequest, error) {
-		q, err := c.question(ctx, d, t, call)
+		routes, err := routesOf(d, t)
+		if err != nil {
+			return nil, err
+		}
+		signer, api = signerARN(d.Bundle, routes), routes.API
+		q, err := c.question(ctx, d, routes, call)
 		var r *refusal
 		if errors.As(err, &r) {
 			challenge = r.challenge
@@ -99,10 +106,21 @@ func (c *Checker) Check(ctx context.Context, t Target, call *Call) Verdict {
 	}
 	a := out.GetAnswer()
 	v := Verdict{Status: http.StatusForbidden, Message: "the policies do not allow this", DecisionID: a.GetDecisionId()}
-	if a.GetDecision() == rowanv1.Decision_DECISION_ALLOWED {
-		v.Status, v.Message, v.Who = http.StatusOK, "", who
+	if a.GetDecision() != rowanv1.Decision_DECISION_ALLOWED {
+		return v
 	}
+	if c.options.Signer != nil {
+		if v.Data, err = c.options.Signer.sign(signer, api, &who, c.options.Now()); err != nil {
+			return c.refused(ctx, err, "")
+		}
+	}
+	v.Status, v.Message, v.Who = http.StatusOK, "", who
 	return v
+}
+
+// PublicKey returns a public key of DataHeader in PEM.
+func (c *Checker) PublicKey(kid string) (text []byte, ok bool) {
+	return c.options.Signer.PublicKey(kid)
 }
 
 // unanswered is the verdict while nothing is answered, or for a proxy that is not
@@ -160,11 +178,7 @@ func (c *Checker) refused(ctx context.Context, err error, challenge string) Verd
 
 // question makes the question of a call: who, by their credentials, may do what,
 // by the routes.
-func (c *Checker) question(ctx context.Context, d *server.Deployment, t Target, call *Call) (*rowanv1.DecideRequest, error) {
-	routes, err := routesOf(d, t)
-	if err != nil {
-		return nil, err
-	}
+func (c *Checker) question(ctx context.Context, d *server.Deployment, routes *bundle.Routes, call *Call) (*rowanv1.DecideRequest, error) {
 	if !plainMethod(call.Method) {
 		return nil, status.Error(codes.PermissionDenied, "the method is not in capital letters")
 	}

@@ -2,8 +2,13 @@ package edge
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/hex"
+	"encoding/pem"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -19,6 +24,7 @@ import (
 	"github.com/rowan-authz/rowan/cmd/internal/decide"
 	"github.com/rowan-authz/rowan/cmd/internal/decidetest"
 	"github.com/rowan-authz/rowan/identity"
+	"github.com/rowan-authz/rowan/identity/httpauth"
 )
 
 const shop = "arn:aws:execute-api:us-east-1:111122223333:shop/$default/"
@@ -219,6 +225,50 @@ func TestSigned(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestData holds that what is signed verifies where it is for, and nowhere else.
+func TestData(t *testing.T) {
+	f := newFixture(t)
+	alice := f.User("alice")
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	const kid = "12345678-90ab-cdef-1234-567890abcdef"
+	signer, err := NewSigner(key, kid, "https://auth.example.com")
+	require.NoError(t, err)
+	f.checker.options.Signer = signer
+	v := f.checker.Check(f.ctx(), Target{API: "shop"}, call("GET", "/orders/7", "Authorization", "Bearer "+alice.IDToken))
+	require.Equal(t, 200, v.Status)
+	text, ok := f.checker.PublicKey(kid)
+	require.True(t, ok)
+	_, ok = f.checker.PublicKey("another")
+	require.False(t, ok)
+	block, _ := pem.Decode(text)
+	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
+	require.NoError(t, err)
+	verify := func(api string, now time.Time) (*httpauth.Data, error) {
+		o := httpauth.DataOptions{
+			Signer: "arn:aws:execute-api:us-east-1:111122223333:" + api + "/$default", Issuer: "https://auth.example.com", Client: api, Now: func() time.Time { return now },
+			Key: func(_ context.Context, id string) (*ecdsa.PublicKey, error) {
+				require.Equal(t, kid, id)
+				return parsed.(*ecdsa.PublicKey), nil
+			},
+		}
+		verifier, err := httpauth.NewDataVerifier(o)
+		require.NoError(t, err)
+		return verifier.Verify(t.Context(), v.Data)
+	}
+	d, err := verify("shop", time.Now())
+	require.NoError(t, err)
+	require.Equal(t, alice.IdentityID, d.Claim("sub"))
+	require.Contains(t, d.Claim("principal"), "assumed-role/Player/")
+	require.Equal(t, decidetest.Pool, d.Claim("identity_pool"))
+	_, err = verify("bank", time.Now())
+	require.ErrorIs(t, err, httpauth.ErrData, "for another API")
+	_, err = verify("shop", time.Now().Add(3*time.Minute))
+	require.ErrorIs(t, err, httpauth.ErrData, "too late")
+	denied := f.checker.Check(f.ctx(), Target{API: "shop"}, call("PUT", "/orders/7", "Authorization", "Bearer "+alice.IDToken))
+	require.Empty(t, denied.Data)
 }
 
 // TestHeaders holds that what cannot stand in a header is not cut but left out.

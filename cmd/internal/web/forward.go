@@ -119,3 +119,16 @@ func (n *told) call(r *http.Request) (*edge.Call, error) {
 	c.Unread = c.Method != http.MethodGet && c.Method != http.MethodHead || r.ContentLength != 0
 	return c, nil
 }
+
+// albKey answers with a public key of X-Amzn-Oidc-Data, as the key endpoint of
+// ALBs does. Whoever may connect may have it.
+func (x *exchange) albKey() error {
+	text, ok := x.options.Edge.PublicKey(x.r.PathValue("kid"))
+	if !ok {
+		return status.Error(codes.NotFound, "no such key")
+	}
+	x.w.Header().Set("Content-Type", "application/x-pem-file")
+	x.w.Header().Set("Cache-Control", "public, max-age=86400, immutable")
+	_, err := x.w.Write(text)
+	return err
+}

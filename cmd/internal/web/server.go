@@ -100,6 +100,7 @@ func New(o Options) (*Server, error) {
 		"/auth/nginx":                            (*exchange).authNginx,
 		"/auth/forwarded":                        (*exchange).authForwarded,
 		"POST /lambda-authorizer":                (*exchange).lambdaAuthorizer,
+		"GET /alb-keys/{kid}":                    (*exchange).albKey,
 		"GET /-/healthy":                         (*exchange).healthy,
 		"GET /-/ready":                           (*exchange).ready,
 	} {
