@@ -93,14 +93,14 @@ func (s *statement) matchesResource(q *query) conditions.Truth {
 // must not spare it. Source: iam-semantics §1.6 R10, R12, R13; choice C14.
 func (r *resources) matches(i int, q *query) conditions.Truth {
 	p := &r.patterns[i]
+	if r.not && p.HasVariables() && p.Expandable(q.context) != conditions.True {
+		return conditions.Unknown
+	}
 	if q.resource == "*" {
 		if p.String() == "*" || allBuckets(p.String()) && strings.EqualFold(q.action, "s3:ListAllMyBuckets") {
 			return conditions.True
 		}
 		return conditions.False
-	}
-	if r.not && p.HasVariables() && p.Expandable(q.context) != conditions.True {
-		return conditions.Unknown
 	}
 	return p.Match(q.resource, q.context)
 }
