@@ -56,6 +56,9 @@ type mark struct {
 // retryEvery is how often what could not be written is tried again.
 const retryEvery = 200 * time.Millisecond
 
+// lastTries is how often it is tried again once the log is being closed.
+const lastTries = 5
+
 // run writes until the log is closed.
 func (l *Log) run() {
 	defer close(l.done)
@@ -63,6 +66,7 @@ func (l *Log) run() {
 	tick := time.NewTicker(min(l.o.HeadEvery, time.Second))
 	defer tick.Stop()
 	var batch, taken, memory []byte
+	last := lastTries
 	for closing := false; ; {
 		if !closing {
 			select {
@@ -85,9 +89,12 @@ func (l *Log) run() {
 		case err == nil && closing && len(batch) == 0 && !more:
 			l.err = l.sinkClosed()
 			return
-		case err != nil && closing:
+		case err != nil && closing && last == 0:
 			l.err = l.lost(batch, err)
 			return
+		case err != nil && closing:
+			last--
+			time.Sleep(retryEvery)
 		case err != nil:
 			pause(l.finish)
 		}

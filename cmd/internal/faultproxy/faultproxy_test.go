@@ -83,7 +83,11 @@ func TestNetwork(t *testing.T) {
 	_, err = ask(fresh)
 	require.Error(t, err)
 	require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
-	_, err = ask(dial())
+	refused, err := new(net.Dialer).DialContext(t.Context(), "tcp", p.Addr().String())
+	if err == nil { // it may be reset before it is there
+		defer func() { _ = refused.Close() }()
+		_, err = ask(refused)
+	}
 	require.Error(t, err)
 	require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
 	p.Set(faultproxy.Pass)
