@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // sessionCache keeps the sessions that were opened last. It holds only what a
@@ -17,6 +18,8 @@ import (
 type sessionCache struct {
 	size int
 	seed maphash.Seed
+	// hits and misses count calls of get.
+	hits, misses atomic.Uint64
 
 	mu     sync.Mutex
 	byHash map[uint64]*list.Element
@@ -32,6 +35,12 @@ type openedName struct {
 type cachedSession struct {
 	name    openedName
 	session *Session
+}
+
+// CacheStats counts the sessions that Open found open already, and those that it
+// had to open.
+func (s *Sessions) CacheStats() (hits, misses uint64) {
+	return s.cache.hits.Load(), s.cache.misses.Load()
 }
 
 func newSessionCache(size int) *sessionCache {
@@ -54,12 +63,15 @@ func (c *sessionCache) get(name openedName) *Session {
 	defer c.mu.Unlock()
 	e, ok := c.byHash[name.hash]
 	if !ok {
+		c.misses.Add(1)
 		return nil
 	}
 	found := e.Value.(*cachedSession)
 	if found.name != name {
+		c.misses.Add(1)
 		return nil
 	}
+	c.hits.Add(1)
 	c.recent.MoveToFront(e)
 	return found.session
 }

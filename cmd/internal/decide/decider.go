@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/rowan-authz/rowan/bundle"
+	"github.com/rowan-authz/rowan/cmd/internal/metrics"
 	"github.com/rowan-authz/rowan/cmd/internal/server"
 	"github.com/rowan-authz/rowan/engine"
 )
@@ -42,6 +43,8 @@ type Options struct {
 	// Record is told of every answer before it is given; nil is nobody. After
 	// an error of it the answer is not given.
 	Record func(context.Context, *Record) error
+	// Metrics counts sessions and logins that do not count; nil does not.
+	Metrics *metrics.Metrics
 }
 
 // DefaultKeep is as long as replicas take to hear of a revocation.
@@ -116,7 +119,7 @@ func (d *Decider) inForce(now time.Time) (*inForce, error) {
 	if x := d.force.Load(); x != nil && x.Deployment == current {
 		return x, nil
 	}
-	x := newInForce(current)
+	x := newInForce(current, d.options.Metrics)
 	d.force.Store(x)
 	return x, nil
 }

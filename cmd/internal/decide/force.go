@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	rowanv1 "github.com/rowan-authz/rowan/api/rowan/v1"
+	"github.com/rowan-authz/rowan/cmd/internal/metrics"
 	"github.com/rowan-authz/rowan/cmd/internal/server"
 	"github.com/rowan-authz/rowan/conditions"
 	"github.com/rowan-authz/rowan/engine"
@@ -16,6 +17,7 @@ import (
 // inForce is the deployment in force with what is made of it once.
 type inForce struct {
 	*server.Deployment
+	metrics  *metrics.Metrics
 	name     *rowanv1.BundleVersion
 	prefix   string // of the names of files in messages
 	services services
@@ -23,9 +25,9 @@ type inForce struct {
 	requests sync.Pool // of *asked
 }
 
-func newInForce(d *server.Deployment) *inForce {
+func newInForce(d *server.Deployment, m *metrics.Metrics) *inForce {
 	x := &inForce{
-		Deployment: d, services: newServices(d.Bundle), logins: newLogins(d.Pools),
+		Deployment: d, metrics: m, services: newServices(d.Bundle), logins: newLogins(d.Pools),
 		name:   &rowanv1.BundleVersion{Digest: d.Digest, Version: d.Version},
 		prefix: strings.TrimSuffix(path.Join(d.Bundle.Name, "x"), "x"),
 	}

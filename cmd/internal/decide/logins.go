@@ -76,6 +76,7 @@ func (x *inForce) login(ctx context.Context, in *rowanv1.IdToken, now time.Time)
 	provider := in.GetProvider()
 	if provider == "" {
 		if provider = x.ProviderOf(pool, issuerOf(in.GetToken())); provider == "" {
+			x.metrics.TokenFailure("invalid")
 			return nil, status.Error(codes.Unauthenticated, "the ID token is of no provider of the identity pool, or does not say of which")
 		}
 	}
@@ -89,6 +90,9 @@ func (x *inForce) login(ctx context.Context, in *rowanv1.IdToken, now time.Time)
 	}
 	e, err := x.logins.exchange(ctx, name, pool, provider, in.GetToken(), now)
 	if err != nil {
+		if status.Code(err) == codes.Unauthenticated { // and not that nobody could check it
+			x.metrics.TokenFailure("invalid")
+		}
 		return nil, err
 	}
 	return x.session(ctx, e.accessKeyID, e.token)

@@ -12,12 +12,12 @@ import (
 // report says how a statement came out.
 func (s *session) report(r *engine.StatementReport) *rowanv1.StatementReport {
 	return &rowanv1.StatementReport{
-		Statement: s.statement(r.StatementRef), Kind: r.Authority.String(), Effect: r.Effect.String(), Applied: r.Applies, Unmet: unmet(r),
+		Statement: s.statement(r.StatementRef), Kind: r.Authority.String(), Effect: r.Effect.String(), Applied: r.Applies, Unmet: Unmet(r),
 	}
 }
 
-// unmet says what did not match, a line for each part.
-func unmet(r *engine.StatementReport) (out []string) {
+// Unmet says what of a statement did not match, a line for each part.
+func Unmet(r *engine.StatementReport) (out []string) {
 	if r.Principal != conditions.True {
 		out = append(out, "the principal")
 	}
@@ -33,8 +33,12 @@ func unmet(r *engine.StatementReport) (out []string) {
 			continue
 		}
 		has := fmt.Sprintf("the request has %q", c.Request)
-		if c.State == conditions.Absent {
+		switch c.State {
+		case conditions.Absent:
 			has = "the request does not have it"
+		case conditions.Indeterminate:
+			has = "nobody knows what the request has"
+		case conditions.Present:
 		}
 		line := fmt.Sprintf("%s %s: %s, the policy wants %q", c.Operator, c.Key, has, c.Meaning)
 		if c.Err != nil {

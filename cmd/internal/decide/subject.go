@@ -52,7 +52,7 @@ func (s *session) subject(ctx context.Context, of *rowanv1.Subject) (*subject, e
 func (x *inForce) session(ctx context.Context, accessKeyID, token string) (*subject, error) {
 	s, err := x.Sessions.Open(ctx, accessKeyID, token)
 	if err != nil {
-		return nil, sessionError(err)
+		return nil, x.sessionError(err)
 	}
 	return x.opened(s)
 }
@@ -61,14 +61,15 @@ func (x *inForce) session(ctx context.Context, accessKeyID, token string) (*subj
 func (x *inForce) opened(s *identity.Session) (*subject, error) {
 	caller, err := x.Sessions.Caller(s)
 	if err != nil {
-		return nil, sessionError(err)
+		return nil, x.sessionError(err)
 	}
 	return &subject{caller: caller, of: s, session: s.ID, identity: s.IdentityID, expires: s.Expires, steady: !s.MFA}, nil
 }
 
 // sessionError says why a session does not count, without saying more than an
 // outsider may know.
-func sessionError(err error) error {
+func (x *inForce) sessionError(err error) error {
+	x.metrics.TokenFailed(err)
 	switch {
 	case errors.Is(err, identity.ErrSessionExpired):
 		return status.Error(codes.Unauthenticated, "the session token has expired")

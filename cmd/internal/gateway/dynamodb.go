@@ -50,7 +50,7 @@ func NewDynamoDB(o Options) (http.Handler, error) {
 		return nil, err
 	}
 	known := &schemas{learnt: map[string]learnt{}}
-	return follow(o.Current, func(s *server.Deployment) (http.Handler, error) { return g.dynamoDB(s, known) })
+	return follow(o.Current, func() { o.Metrics.Panicked("dynamodb") }, func(s *server.Deployment) (http.Handler, error) { return g.dynamoDB(s, known) })
 }
 
 func (g *guard) dynamoDB(s *server.Deployment, known *schemas) (*DynamoDB, error) {

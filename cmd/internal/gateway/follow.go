@@ -13,6 +13,8 @@ type following struct {
 	current func() *server.Deployment
 	build   func(*server.Deployment) (http.Handler, error)
 	last    atomic.Pointer[bound]
+	// panicked is told of a handler that panicked.
+	panicked func()
 }
 
 // bound is what answers under one deployment. An error answers for it.
@@ -24,8 +26,8 @@ type bound struct {
 
 // follow returns what answers under the deployment in force. The error is that
 // of the first one.
-func follow(current func() *server.Deployment, build func(*server.Deployment) (http.Handler, error)) (http.Handler, error) {
-	f := &following{current: current, build: build}
+func follow(current func() *server.Deployment, panicked func(), build func(*server.Deployment) (http.Handler, error)) (http.Handler, error) {
+	f := &following{current: current, panicked: panicked, build: build}
 	return f, f.under(current()).err
 }
 
@@ -36,7 +38,14 @@ func (f *following) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
 		return
 	}
+	panicked := true
+	defer func() {
+		if panicked { // which ends the connection
+			f.panicked()
+		}
+	}()
 	b.handler.ServeHTTP(w, r)
+	panicked = false
 }
 
 // under returns what answers under d. Of two requests that find a new one both

@@ -13,6 +13,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"github.com/rowan-authz/rowan/cmd/internal/audit"
+	"github.com/rowan-authz/rowan/cmd/internal/metrics"
 	"github.com/rowan-authz/rowan/cmd/internal/server"
 	"github.com/rowan-authz/rowan/conditions"
 	"github.com/rowan-authz/rowan/engine"
@@ -21,8 +22,8 @@ import (
 	"github.com/rowan-authz/rowan/identity/sigv4"
 )
 
-// Options say what a gateway guards. All but Hosts, Explain and Record
-// must be there.
+// Options say what a gateway guards. All but Hosts, Explain, Record
+// and Metrics must be there.
 type Options struct {
 	// Current returns the deployment in force: every request asks once, and is
 	// authenticated and decided by that one alone. It has at least Bundle,
@@ -38,9 +39,11 @@ type Options struct {
 	// Record is told of every decision before anything comes of it; nil is
 	// nobody. After an error of it nothing does.
 	Record func(context.Context, *audit.Record) error
-	Now    func() time.Time
-	Random io.Reader
-	Log    *slog.Logger
+	// Metrics counts sessions that do not count, and panics; nil does not.
+	Metrics *metrics.Metrics
+	Now     func() time.Time
+	Random  io.Reader
+	Log     *slog.Logger
 }
 
 // Upstream is the server behind a gateway.
@@ -129,7 +132,11 @@ func (g *guard) authenticated(o sigv4.Options, refuse func(http.ResponseWriter, 
 	if err != nil {
 		return nil, err
 	}
-	wrap, err := httpauth.New(httpauth.Options{Verifier: v, Credentials: g.Credentials, Refuse: refuse, Log: g.options.Log})
+	counted := func(w http.ResponseWriter, r *http.Request, e *sigv4.Error) {
+		g.options.Metrics.TokenFailed(e)
+		refuse(w, r, e)
+	}
+	wrap, err := httpauth.New(httpauth.Options{Verifier: v, Credentials: g.Credentials, Refuse: counted, Log: g.options.Log})
 	if err != nil {
 		return nil, err
 	}

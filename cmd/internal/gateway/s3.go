@@ -37,7 +37,7 @@ func NewS3(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return follow(o.Current, func(d *server.Deployment) (http.Handler, error) { return g.s3(d) })
+	return follow(o.Current, func() { o.Metrics.Panicked("s3") }, func(d *server.Deployment) (http.Handler, error) { return g.s3(d) })
 }
 
 func (g *guard) s3(d *server.Deployment) (s *S3, err error) {

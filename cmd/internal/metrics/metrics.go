@@ -1,7 +1,10 @@
 package metrics
 
 import (
+	"context"
+	"errors"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -9,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/rowan-authz/rowan/engine"
+	"github.com/rowan-authz/rowan/identity"
 )
 
 // namespace begins every name.
@@ -35,6 +39,7 @@ type Metrics struct {
 	tokens    [len(causes)]prometheus.Counter
 	shed      [len(listeners)]prometheus.Counter
 	panics    [len(listeners)]prometheus.Counter
+	under     [len(listeners)]atomic.Pointer[underWay]
 }
 
 // New returns metrics that have counted nothing.
@@ -67,6 +72,7 @@ func New() *Metrics {
 	for i, l := range listeners {
 		m.shed[i], m.panics[i] = shed.WithLabelValues(l), panics.WithLabelValues(l)
 	}
+	m.registry.MustRegister(calls{m})
 	return m
 }
 
@@ -121,6 +127,21 @@ func (m *Metrics) TokenFailure(cause string) {
 	}
 }
 
+// TokenFailed counts a token or session by the error that it led to.
+func (m *Metrics) TokenFailed(err error) {
+	switch {
+	case m == nil, err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, identity.ErrSessionExpired):
+		m.TokenFailure("expired")
+	case errors.Is(err, identity.ErrSessionRevoked):
+		m.TokenFailure("revoked")
+	case errors.Is(err, identity.ErrRevocationsStale):
+		m.TokenFailure("stale")
+	default:
+		m.TokenFailure("invalid")
+	}
+}
+
 // Shed counts a call that a listener refused as it had too many: "grpc", "http",
 // "identity", "dynamodb" or "s3".
 func (m *Metrics) Shed(listener string) {
@@ -133,6 +154,42 @@ func (m *Metrics) Shed(listener string) {
 func (m *Metrics) Panicked(listener string) {
 	if m != nil {
 		m.panics[place(listeners[:], listener)].Inc()
+	}
+}
+
+// underWay returns how many calls are under way, and how many may be.
+type underWay func() (now, most int64)
+
+// UnderWay has the metrics say how many calls of a listener are under way. The
+// last one that tells of a listener counts.
+func (m *Metrics) UnderWay(listener string, f func() (now, most int64)) {
+	if m != nil {
+		of := underWay(f)
+		m.under[place(listeners[:], listener)].Store(&of)
+	}
+}
+
+var (
+	callsNow  = describe("calls_under_way", "Calls that are under way, in questions.", "listener")
+	callsMost = describe("calls_limit", "How many calls may be under way; more are refused.", "listener")
+)
+
+// calls makes metrics of the calls that are under way.
+type calls struct{ *Metrics }
+
+// Describe sends no description: what there is depends on who listens.
+func (calls) Describe(chan<- *prometheus.Desc) {}
+
+// Collect sends the metrics.
+func (c calls) Collect(out chan<- prometheus.Metric) {
+	for i := range c.under {
+		f := c.under[i].Load()
+		if f == nil {
+			continue
+		}
+		now, most := (*f)()
+		out <- prometheus.MustNewConstMetric(callsNow, prometheus.GaugeValue, float64(now), listeners[i])
+		out <- prometheus.MustNewConstMetric(callsMost, prometheus.GaugeValue, float64(most), listeners[i])
 	}
 }
 

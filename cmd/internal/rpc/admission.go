@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/tap"
 
 	rowanv1 "github.com/rowan-authz/rowan/api/rowan/v1"
+	"github.com/rowan-authz/rowan/cmd/internal/metrics"
 )
 
 // admission bounds what is under way. Who comes when there is too much is
@@ -19,12 +20,13 @@ import (
 // longer than they could.
 type admission struct {
 	limit, used atomic.Int64
+	metrics     *metrics.Metrics // counts those that are refused
 	// least and most are between what adapt sets the limit.
 	least, most int64
 }
 
-func newAdmission(limit int) *admission {
-	a := &admission{least: min(leastWaiting, int64(limit)), most: int64(limit)}
+func newAdmission(limit int, m *metrics.Metrics) *admission {
+	a := &admission{metrics: m, least: min(leastWaiting, int64(limit)), most: int64(limit)}
 	a.limit.Store(a.most)
 	return a
 }
@@ -38,6 +40,7 @@ func (a *admission) enter(n int64) error {
 	for {
 		used := a.used.Load()
 		if used >= a.limit.Load() {
+			a.metrics.Shed("grpc")
 			return errBusy
 		}
 		if a.used.CompareAndSwap(used, used+n) {
@@ -99,6 +102,7 @@ func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, erro
 		return ctx, nil // streams have a bound of their own, and health has none
 	}
 	if s.calls.full() {
+		s.options.Metrics.Shed("grpc")
 		return nil, errBusy
 	}
 	if err := s.waiting.enter(1); err != nil {

@@ -13,7 +13,7 @@ func TestPressure(t *testing.T) {
 	var w waits
 	_, ok := w.median()
 	require.False(t, ok, "nobody waited, so nothing is known")
-	a := newAdmission(1000)
+	a := newAdmission(1000, nil)
 	for range 100 {
 		for range 60 {
 			w.add(300 * time.Millisecond)

@@ -18,10 +18,12 @@ import (
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 
 	rowanv1 "github.com/rowan-authz/rowan/api/rowan/v1"
 	"github.com/rowan-authz/rowan/cmd/internal/decide"
+	"github.com/rowan-authz/rowan/cmd/internal/metrics"
 )
 
 // Options say how questions are served. Decider and Log are required.
@@ -39,6 +41,10 @@ type Options struct {
 	Log      *slog.Logger
 	// Register adds services beside Rowan's own; nil adds none.
 	Register func(*grpc.Server)
+	// Metrics counts what is refused, and panics; nil does not.
+	Metrics *metrics.Metrics
+	// Stats is told of calls, for traces; nil is nobody.
+	Stats stats.Handler
 }
 
 // Bounds of calls.
@@ -82,11 +88,11 @@ func New(o Options) (*Server, error) {
 		o.InFlight = DefaultInFlight
 	}
 	s := &Server{
-		options: o, health: health.NewServer(), calls: newAdmission(o.InFlight), streams: newAdmission(o.InFlight),
-		waiting: newAdmission(max(leastWaiting, o.InFlight)),
+		options: o, health: health.NewServer(), calls: newAdmission(o.InFlight, o.Metrics), streams: newAdmission(o.InFlight, o.Metrics),
+		waiting: newAdmission(max(leastWaiting, o.InFlight), o.Metrics),
 		unaries: unaryMethods(&rowanv1.AuthorizationService_ServiceDesc, &rowanv1.PolicyService_ServiceDesc),
 	}
-	s.grpc = grpc.NewServer(
+	settings := []grpc.ServerOption{
 		grpc.Creds(&transport{config: o.TLS, trusted: o.Trusted}),
 		grpc.InTapHandle(s.tap), grpc.UnaryInterceptor(s.unary), grpc.StreamInterceptor(s.stream),
 		grpc.ForceServerCodecV2(newCodec()), grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
@@ -94,7 +100,11 @@ func New(o Options) (*Server, error) {
 		grpc.ConnectionTimeout(handshakeWithin),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
-	)
+	}
+	if o.Stats != nil {
+		settings = append(settings, grpc.StatsHandler(o.Stats))
+	}
+	s.grpc = grpc.NewServer(settings...)
 	rowanv1.RegisterAuthorizationServiceServer(s.grpc, authorization{decider: o.Decider, calls: s.calls})
 	rowanv1.RegisterPolicyServiceServer(s.grpc, policies{decider: o.Decider})
 	healthv1.RegisterHealthServer(s.grpc, s.health)
@@ -102,6 +112,7 @@ func New(o Options) (*Server, error) {
 		o.Register(s.grpc)
 	}
 	reflection.Register(s.grpc)
+	o.Metrics.UnderWay("grpc", func() (now, most int64) { return s.calls.used.Load(), s.calls.most })
 	return s, nil
 }
 
@@ -190,6 +201,7 @@ func (s *Server) stream(srv any, of grpc.ServerStream, info *grpc.StreamServerIn
 // are served.
 func (s *Server) recovered(ctx context.Context, method string, err *error) {
 	if r := recover(); r != nil {
+		s.options.Metrics.Panicked("grpc")
 		s.options.Log.ErrorContext(ctx, "a call panicked", "method", method, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
 		*err = status.Error(codes.Internal, "the question could not be answered")
 	}

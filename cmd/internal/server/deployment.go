@@ -15,6 +15,7 @@ import (
 	"github.com/alexedwards/argon2id"
 
 	"github.com/rowan-authz/rowan/bundle"
+	"github.com/rowan-authz/rowan/cmd/internal/metrics"
 	"github.com/rowan-authz/rowan/cmd/internal/rego"
 	"github.com/rowan-authz/rowan/cmd/internal/saml"
 	"github.com/rowan-authz/rowan/conditions"
@@ -26,7 +27,8 @@ import (
 )
 
 // Options say what is served, and by what. All but Secrets, Origin, Rate, Poll,
-// MaxStale, HashParams, AllowLoopback, Accept and Observe must be there.
+// MaxStale, HashParams, AllowLoopback, Accept, Observe and
+// Metrics must be there.
 type Options struct {
 	// Bundle, Secrets and Origin are the first to come into force; Live.Reload
 	// brings others. Nil Secrets means none.
@@ -58,6 +60,8 @@ type Options struct {
 	// goroutine at a time, and nil is nobody.
 	Accept  func(context.Context, *Deployment) error
 	Observe func(Load)
+	// Metrics counts panics, and calls that are too many; nil does not.
+	Metrics *metrics.Metrics
 	Now     func() time.Time
 	Random  io.Reader
 	Log     *slog.Logger

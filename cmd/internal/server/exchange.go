@@ -74,11 +74,15 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) *exchange {
 // deferred itself, or recover would see nothing.
 func (x *exchange) end() {
 	if p := recover(); p != nil {
+		x.options.Metrics.Panicked("identity")
 		x.log.LogAttrs(x.r.Context(), slog.LevelError, "panic", slog.String("requestId", x.id),
 			slog.String("type", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
 		if x.status == 0 {
 			x.refuse(x, internal(errPanic))
 		}
+	}
+	if x.code == string(identity.TooManyRequests) {
+		x.options.Metrics.Shed("identity")
 	}
 	level := slog.LevelInfo
 	if x.status >= http.StatusInternalServerError {

@@ -65,24 +65,37 @@ type readyBundle struct {
 	RefusedAt  *time.Time `json:"refusedAt,omitempty"`
 }
 
+// unready says why requests should not come here, with what is behind it; empty
+// if they should.
+func (h *Handler) unready(now time.Time) (why string, cause error) {
+	err := h.readiness.ask(h.store, now)
+	switch {
+	case h.draining.Load():
+		return "ending", nil
+	case h.Expired(now):
+		return "the bundle is past its time", nil
+	case err != nil:
+		return "the store does not answer", err
+	case h.Sessions.Ready() != nil:
+		return "revocations are stale", nil
+	}
+	return "", nil
+}
+
+// Unready says why requests should not come here; empty if they should.
+func (l *Live) Unready() string {
+	why, _ := l.Current().handler.unready(l.now())
+	return why
+}
+
 // ready says whether requests should come here: the store answers, the bundle
 // is good, revocations and keys are known, and nobody has asked us to end; and
 // how old the bundle is, and what is known of the store.
 func ready(x *exchange) {
 	x.w.Header().Set("Cache-Control", "no-store")
-	code, text := http.StatusServiceUnavailable, "ready"
-	switch err := x.readiness.ask(x.store, x.now); {
-	case x.draining.Load():
-		text = "ending"
-	case x.Expired(x.now):
-		text = "the bundle is past its time"
-	case err != nil:
-		x.cause = err
-		text = "the store does not answer"
-	case x.Sessions.Ready() != nil:
-		text = "revocations are stale"
-	default:
-		code = http.StatusOK
+	code, text := http.StatusOK, "ready"
+	if unready, err := x.unready(x.now); unready != "" {
+		code, text, x.cause = http.StatusServiceUnavailable, unready, err
 	}
 	b := readyBundle{
 		Digest: x.Digest, Version: x.Version, LoadedAt: x.Loaded.UTC(), AgeSeconds: int64(max(0, x.now.Sub(x.Loaded)).Seconds()),

@@ -126,7 +126,7 @@ func problemOf(r *rowanv1.Result) error {
 
 // decideRows answers one question about many rows.
 func (x *exchange) decideRows() error {
-	if !enter(x.large) {
+	if !x.enter(x.large) {
 		return errBusy
 	}
 	defer func() { <-x.large }()

@@ -19,6 +19,7 @@ import (
 
 	"github.com/rowan-authz/rowan/cmd/internal/decide"
 	"github.com/rowan-authz/rowan/cmd/internal/edge"
+	"github.com/rowan-authz/rowan/cmd/internal/metrics"
 	"github.com/rowan-authz/rowan/cmd/internal/rpc"
 )
 
@@ -38,7 +39,9 @@ type Options struct {
 	// InFlight bounds the requests that are under way; zero means
 	// rpc.DefaultInFlight. More are refused at once.
 	InFlight int
-	Log      *slog.Logger
+	// Metrics counts what is refused, and panics; nil does not.
+	Metrics *metrics.Metrics
+	Log     *slog.Logger
 }
 
 // Bounds of requests. Headers hold an ID token of up to 16 KiB.
@@ -111,6 +114,7 @@ func New(o Options) (*Server, error) {
 			}
 		})
 	}
+	o.Metrics.UnderWay("http", func() (now, most int64) { return int64(len(s.slots)), int64(cap(s.slots)) })
 	return s, nil
 }
 
@@ -137,7 +141,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Request-ID", ids[0])
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	if !enter(s.slots) {
+	if !s.enter(s.slots) {
 		x.fail(errBusy)
 		return
 	}
@@ -158,11 +162,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 var errBusy = status.Error(codes.ResourceExhausted, "too many requests are under way: ask again later")
 
 // enter takes a slot if there is one: a queue would only grow.
-func enter(slots chan struct{}) bool {
+func (s *Server) enter(slots chan struct{}) bool {
 	select {
 	case slots <- struct{}{}:
 		return true
 	default:
+		s.options.Metrics.Shed("http")
 		return false
 	}
 }
@@ -171,6 +176,7 @@ func enter(slots chan struct{}) bool {
 // are served.
 func (x *exchange) recovered() {
 	if r := recover(); r != nil {
+		x.options.Metrics.Panicked("http")
 		x.options.Log.ErrorContext(x.r.Context(), "a request panicked", "path", x.r.URL.Path, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
 		x.fail(status.Error(codes.Internal, "the question could not be answered"))
 	}
