@@ -61,7 +61,9 @@ func (f *auditFlags) open(ctx context.Context, c *console, s *serveCommand, stdo
 	if err != nil {
 		return err
 	}
-	o.Recent = w.recent
+	if o.Recent = w.recent; f.To == "" {
+		o.What = audit.Nothing()
+	}
 	switch {
 	case f.To == "" && w.recent == nil:
 		return nil

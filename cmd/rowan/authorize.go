@@ -46,15 +46,11 @@ type service struct {
 
 // open listens for questions. What it returns is to be closed, with an error
 // too.
-func (f *authorizeFlags) open(ctx context.Context, s *serveCommand, live *server.Live, o *server.Options, config *tls.Config, w *witness) (all []service, err error) {
+func (f *authorizeFlags) open(ctx context.Context, s *serveCommand, d *decide.Decider, o *server.Options, config *tls.Config, w *witness) (all []service, err error) {
 	f.setDefaults(s)
 	grpcListen, httpListen := f.GRPCListen, f.HTTPListen
 	if grpcListen == "" && httpListen == "" {
 		return nil, nil
-	}
-	d, err := f.decider(live, o, w)
-	if err != nil {
-		return nil, err
 	}
 	if config, err = f.mutual(config); err != nil {
 		return nil, err
@@ -66,6 +62,7 @@ func (f *authorizeFlags) open(ctx context.Context, s *serveCommand, live *server
 	if grpcListen != "" {
 		x, err := f.openGRPC(ctx, grpcListen, rpc.Options{
 			Decider: d, TLS: withProtocols(config, "h2"), Trusted: s.Dev, InFlight: f.MaxCalls, Log: o.Log, Register: extauthz.New(checker).Register,
+			Metrics: w.metrics,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("grpc: %w", err)
@@ -74,7 +71,7 @@ func (f *authorizeFlags) open(ctx context.Context, s *serveCommand, live *server
 	}
 	if httpListen != "" {
 		x, err := f.openHTTP(ctx, httpListen, web.Options{
-			Decider: d, Edge: checker, TLS: withProtocols(config, "h2", "http/1.1"), Trusted: s.Dev, InFlight: f.MaxCalls, Log: o.Log,
+			Decider: d, Edge: checker, TLS: withProtocols(config, "h2", "http/1.1"), Trusted: s.Dev, InFlight: f.MaxCalls, Log: o.Log, Metrics: w.metrics,
 		})
 		if err != nil {
 			return all, fmt.Errorf("http: %w", err)
@@ -141,7 +138,7 @@ func (f *authorizeFlags) openHTTP(ctx context.Context, address string, o web.Opt
 // decider makes what answers questions with the deployment in force.
 func (f *authorizeFlags) decider(live *server.Live, o *server.Options, w *witness) (*decide.Decider, error) {
 	options := decide.Options{
-		Current: live.Current, Now: o.Now, Random: o.Random, Log: o.Log, Keep: f.MaxAge,
+		Current: live.Current, Now: o.Now, Random: o.Random, Log: o.Log, Keep: f.MaxAge, Metrics: w.metrics,
 		Refusal: func() (string, time.Time) {
 			if r := live.Status().Refusal; r != nil {
 				return r.Error(), r.At

@@ -51,6 +51,7 @@ type serveCommand struct {
 	Gateways  gatewayFlags   `embed:""`
 	Authorize authorizeFlags `embed:""`
 	Audit     auditFlags     `embed:""`
+	Admin     adminFlags     `embed:""`
 
 	Check bool `help:"Read and open all that is named, say what would be served, and end. Nothing is written, and nothing listened on."`
 	// checked is what --check has found, nil without it.
@@ -73,6 +74,9 @@ Examples:
 
 // Run serves until a signal ends it.
 func (s *serveCommand) Run(c *console, k *kong.Kong) error {
+	if err := s.Admin.prepare(s); err != nil {
+		return err
+	}
 	if s.Check {
 		return s.check(c, k)
 	}
@@ -102,12 +106,14 @@ func (s *serveCommand) run(c *console) error {
 
 // serve puts the bundle into service. What it opens it closes.
 func (s *serveCommand) serve(ctx context.Context, c *console, b *bundles, first server.Candidate, wake <-chan os.Signal) (err error) {
-	log := b.log
+	log, w := b.log, &witness{}
+	s.Admin.watch(w)
 	stdout := s.Audit.claim(c)
 	c.tuneMemory()
 	options := server.Options{
 		Bundle: first.Bundle, Secrets: first.Secrets, Origin: first.Origin,
 		Hosts: s.Hosts, AllowLoopback: s.Dev, MaxStale: s.MaxStale, Now: c.now, Random: rand.Reader, Log: log,
+		Metrics: w.metrics,
 	}
 	if options.Sender, err = s.sender(c, first.Secrets); err != nil {
 		return err
@@ -153,22 +159,16 @@ func (s *serveCommand) serve(ctx context.Context, c *console, b *bundles, first 
 	if err != nil {
 		return err
 	}
-	w := &witness{}
 	if err := s.Audit.open(ctx, c, s, stdout, log, w); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.log.Close()) }()
-	services, err := s.Gateways.open(ctx, live, &options, config, w)
+	services, err := s.open(ctx, live, &options, config, w)
 	defer func() {
 		for _, x := range services {
 			_ = x.listener.Close()
 		}
 	}()
-	if err != nil {
-		return err
-	}
-	answering, err := s.Authorize.open(ctx, s, live, &options, config, w)
-	services = append(services, answering...)
 	if err != nil {
 		return err
 	}
@@ -190,6 +190,27 @@ func (s *serveCommand) serve(ctx context.Context, c *console, b *bundles, first 
 	end()
 	beside.Wait()
 	return err
+}
+
+// open listens for all that the server answers beside SDKs. What it returns is to
+// be closed, with an error too.
+func (s *serveCommand) open(ctx context.Context, live *server.Live, o *server.Options, config *tls.Config, w *witness) (all []service, err error) {
+	d, err := s.Authorize.decider(live, o, w)
+	if err != nil {
+		return nil, err
+	}
+	for _, open := range []func() ([]service, error){
+		func() ([]service, error) { return s.Gateways.open(ctx, live, o, config, w) },
+		func() ([]service, error) { return s.Authorize.open(ctx, s, d, o, config, w) },
+		func() ([]service, error) { return s.Admin.open(ctx, s, live, d, o, w) },
+	} {
+		opened, err := open()
+		all = append(all, opened...)
+		if err != nil {
+			return all, err
+		}
+	}
+	return all, nil
 }
 
 // accept refuses old versions of the bundle, by what the data directory says.

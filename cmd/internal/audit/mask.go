@@ -84,7 +84,7 @@ func (m masks) of(name string) masking {
 	how := shown
 	for i := range m.all {
 		x := &m.all[i]
-		if !x.covers(name) {
+		if !x.Covers(name) {
 			continue
 		}
 		if x.Drop {
@@ -95,7 +95,8 @@ func (m masks) of(name string) masking {
 	return how
 }
 
-func (m *Mask) covers(name string) bool {
+// Covers reports whether a mask hides a context key.
+func (m *Mask) Covers(name string) bool {
 	if strings.HasSuffix(m.Key, "/") && len(name) > len(m.Key) {
 		name = name[:len(m.Key)]
 	}

@@ -13,8 +13,8 @@ import (
 type What struct {
 	text string
 	// share of 2^64 of what was allowed is written, if some says that not all is.
-	some  bool
-	share uint64
+	some, nothing bool
+	share         uint64
 }
 
 // ParseWhat reads "all", "denies" for denials alone, or "sample=0.1" for all
@@ -35,6 +35,9 @@ func ParseWhat(text string) (What, error) {
 	return What{}, fmt.Errorf("%q: want all, denies or sample=RATE with a rate between 0 and 1", text)
 }
 
+// Nothing leaves everything out: for a log that only its Recent is read of.
+func Nothing() What { return What{text: "nothing", some: true, nothing: true} }
+
 func (w What) String() string {
 	if w.some {
 		return w.text
@@ -43,7 +46,7 @@ func (w What) String() string {
 }
 
 func (w What) keeps(r *Record) bool {
-	return !w.some || r.denied() || w.share > 0 && scatter(r.ID) < w.share
+	return !w.some || !w.nothing && r.denied() || w.share > 0 && scatter(r.ID) < w.share
 }
 
 // scatter spreads ids evenly. It guards nothing: ids are ours.
