@@ -42,7 +42,7 @@ function showState(s) {
     s.key ? ['Signed by', s.key] : null, ['In force', 'since ' + ago(s.loaded).replace(' ago', '')], ['Last checked', ago(s.checked)],
     s.expires ? ['Expires', new Date(s.expires).toISOString().slice(0, 16) + 'Z'] : null,
     ['Loaded', s.loads + (s.loads === 1 ? ' time' : ' times')],
-    ['Holds', s.roles.length + ' roles, ' + Object.entries(s.counts).filter(([, n]) => n > 0).map(([k, n]) => n + ' ' + k).join(', ')],
+    ['Holds', s.roles.length + (s.roles.length === 1 ? ' role, ' : ' roles, ') + Object.entries(s.counts).filter(([, n]) => n > 0).map(([k, n]) => n + ' ' + (n === 1 ? k.replace(/ies$/, 'y').replace(/s$/, '') : k)).join(', ')],
     ['Revocations', 'known as of ' + span(s.revocationLagSeconds) + ' ago' + (s.stale ? ': stale' : '')],
   ];
   if (s.log) {
@@ -154,12 +154,12 @@ async function why(id) {
 let next = 0, paused = false, kept = [];
 
 function row(d) {
-  const short = d.principal ? d.principal.replace(/^arn:[^:]*:[^:]*::/, '') : 'anonymous';
+  const short = d.principal ? d.principal.replace(/^arn:[^:]*:[^:]*::[0-9]*:/, '') : 'anonymous';
   const rows = d.kind === 'rows' ? ' ' + d.allowed + ' of ' + d.rows + ' rows' : '';
   return el('tr', { class: 'new' },
     el('td', { class: 'time mono' }, d.at.slice(11, 23)),
     el('td', {}, el('span', { class: d.decision }, d.decision), rows),
-    el('td', { class: 'mono' }, d.action), el('td', { class: 'mono' }, d.resource), el('td', { class: 'mono' }, short, d.identity ? ' ' + d.identity : ''),
+    el('td', { class: 'mono action' }, d.action), el('td', { class: 'mono' }, d.resource), el('td', { class: 'mono' }, short, d.identity ? ' ' + d.identity : ''),
     el('td', { class: 'took' }, d.tookNanos >= 1e6 ? (d.tookNanos / 1e6).toFixed(1) + ' ms' : Math.round(d.tookNanos / 1e3) + ' µs'),
     el('td', {}, el('button', { type: 'button', class: 'small', 'aria-label': 'Why was ' + d.action + ' ' + d.decision + '?', onclick: () => why(d.id) }, 'Why?')));
 }
