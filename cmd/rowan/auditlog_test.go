@@ -91,11 +91,18 @@ func TestServeKeepsADecisionLog(t *testing.T) {
 	require.Len(t, lines[2]["digest"], 64)
 	require.NotContains(t, fmt.Sprint(lines[2]["keys"]), "bbbb")
 	require.Contains(t, fmt.Sprint(lines[2]["keys"]), "hmac:")
+	out, err = runRowan(t, "explain", "--decision-id", other.DecisionID, "--log", log)
+	require.NoError(t, err, out)
+	require.Contains(t, out, "└─ implicitDeny: no identity policy allows it\n   └─ nearest OwnRows, demo/policies/PlayerRows.json:4\n")
+	require.Contains(t, out, "note: dynamodb:LeadingKeys is masked in the log")
 
 	// A power cut, and on.
 	s = serve()
 	s.decide("cccc")
-	require.Eventually(t, func() bool { text, err := os.ReadFile(log); return err == nil && bytes.Contains(text, []byte("cccc")) }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool {
+		text, err := os.ReadFile(log)
+		return err == nil && bytes.Contains(text, []byte("us-east-1:cccc"))
+	}, 10*time.Second, 10*time.Millisecond)
 	s.kill()
 	out, err = runRowan(t, "audit", "verify", log, "--key", key+".pub")
 	require.Error(t, err)

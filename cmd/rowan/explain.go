@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -11,6 +12,11 @@ import (
 // explainCommand is `rowan explain`.
 type explainCommand struct {
 	Files []string `arg:"" optional:"" name:"file" help:"Scenarios, as for rowan eval; - or none reads standard input."`
+
+	DecisionID string   `name:"decision-id" placeholder:"ID" help:"Explain a decision that a server made, by the decision log instead of scenarios."`
+	Log        []string `name:"log" placeholder:"FILE" help:"The decision log, - for standard input; may be repeated for the files that were put away."`
+	Bundle     []string `name:"bundle" placeholder:"DIR|FILE|URL" help:"Bundles that may be the one of that day, or a folder of tar.gz; may be repeated. The one whose digest the decision has is taken, also that which is built in."`
+
 	clock
 	celFlag
 }
@@ -19,15 +25,24 @@ type explainCommand struct {
 func (*explainCommand) Help() string {
 	return `Says who asks what, the answer, which statement decided or came nearest, and for each condition that failed what the request has and what the policy wants. With --format json every statement that was looked at is listed.
 
-Exit status: 0 all decided, 1 a scenario's "expect" was not met, 2 an error.
+With --decision-id it says the same of a decision that a server made, as far as the decision log knows: what is masked there nobody knows. The bundle that decided must be at hand, and is found by its digest; if it is not, what the log has is printed. Whether the log is whole says rowan audit verify.
 
-Example:
+Exit status: 0 all decided, 1 a scenario's "expect" was not met, or with --decision-id the decision is not in the log, cannot be explained again or came out otherwise; 2 an error.
 
-    rowan explain scenarios.jsonl`
+Examples:
+
+    rowan explain scenarios.jsonl
+    rowan explain --decision-id 7df97b46079b9e5a0000000000000002 --log audit.jsonl --bundle archives/`
 }
 
 // Run explains the scenarios of the files in order.
 func (e *explainCommand) Run(c *console) error {
+	switch {
+	case e.DecisionID != "" && len(e.Log) > 0 && len(e.Files) == 0:
+		return e.decision(c)
+	case e.DecisionID != "" || len(e.Log) > 0 || len(e.Bundle) > 0:
+		return errors.New("--decision-id and --log come together, and without scenarios")
+	}
 	a, err := newAsker(c, e.clock, e.celFlag)
 	if err != nil {
 		return err

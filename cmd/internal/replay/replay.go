@@ -44,6 +44,8 @@ type Line struct {
 	Keys            map[string][]string `json:"keys"`
 	KeysLeftOut     int                 `json:"keysLeftOut"`
 	Masks           []string            `json:"masks"`
+	// Text is the line itself, if Find found it.
+	Text []byte `json:"-"`
 }
 
 // Statement is a statement that decided, as the log names it.
@@ -67,8 +69,11 @@ func Parse(text []byte) (*Line, error) {
 type Replayed struct {
 	Request     *engine.Request
 	Explanation engine.Explanation
-	// Notes say why it may not be what was decided then.
-	Notes []string
+	// Notes say why it may not be what was decided then, and Differs that the
+	// outcome is another one though all is known, which should not be.
+	Notes   []string
+	Differs bool
+	unknown bool
 }
 
 // ErrUnknowable means that what is left of a decision does not say what was asked.
@@ -122,7 +127,8 @@ func (l *Line) compare(out *Replayed) {
 	case l.Kind == "filter":
 		out.note("the question was for a filter: what it left open is absent here")
 	case now != l.Decision:
-		out.note("decided then: %s; decided now: %s", l.Decision, now)
+		out.Differs = !out.unknown
+		out.note("it was decided %s; with what the log has it is %s", l.Decision, now)
 	}
 }
 
@@ -143,6 +149,7 @@ func (l *Line) context(out *Replayed, v *conditions.Vocabulary) (*conditions.Con
 		var err error
 		switch {
 		case l.masked(name) && len(values) > 0:
+			out.unknown = true
 			out.note("%s is masked in the log: its value is not known here", name)
 			err = c.SetIndeterminate(name)
 		case values == nil:
@@ -210,6 +217,7 @@ func (l *Line) sessionPolicy(out *Replayed, b *bundle.Bundle) *engine.Set {
 			}
 		}
 	}
+	out.unknown = true
 	out.note("the session had a policy of its own, which the log does not have: what it denied is not seen here")
 	return nil
 }
