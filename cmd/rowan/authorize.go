@@ -139,6 +139,7 @@ func (f *authorizeFlags) openHTTP(ctx context.Context, address string, o web.Opt
 func (f *authorizeFlags) decider(live *server.Live, o *server.Options, w *witness) (*decide.Decider, error) {
 	options := decide.Options{
 		Current: live.Current, Now: o.Now, Random: o.Random, Log: o.Log, Keep: f.MaxAge, Metrics: w.metrics,
+		Count: live.Usage().Decided,
 		Refusal: func() (string, time.Time) {
 			if r := live.Status().Refusal; r != nil {
 				return r.Error(), r.At

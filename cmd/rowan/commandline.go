@@ -31,6 +31,7 @@ type commandLine struct {
 	Hidden     hiddenCommand     `cmd:"" name:"why-hidden" help:"Explain why somebody does not see one row."`
 	Whoami     whoamiCommand     `cmd:"" help:"Show what a login comes to: identity, role, tags, context keys, and why."`
 	Identities identitiesCommand `cmd:"" help:"Find the identity of a login, and the logins of an identity."`
+	Usage      usageCommand      `cmd:"" help:"Show what a month was used for: active users, authentications, decisions."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 	Completion completionCommand `cmd:"" help:"Print a script that completes rowan's command lines."`
 }

@@ -29,6 +29,8 @@ type localOptions struct {
 
 // local holds the pools of a bundle in this process, without a server.
 type local struct {
+	bundle  *bundle.Bundle
+	store   identity.Store
 	account *identity.Account
 	users   *userpool.Directory
 	pools   *identity.Pools
@@ -39,7 +41,7 @@ func newLocal(ctx context.Context, o localOptions) (*local, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &local{account: account}
+	l := &local{bundle: o.bundle, store: o.store, account: account}
 	configs := o.bundle.UserPoolConfigs()
 	l.users, err = userpool.New(ctx, configs, userpool.Options{
 		Store: o.store, Storage: o.storage, Sessions: o.sealing, Sender: o.sender, Secrets: unknownSecrets(configs),

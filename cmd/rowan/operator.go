@@ -22,7 +22,9 @@ import (
 
 	"github.com/rowan-authz/rowan/bundle"
 	"github.com/rowan-authz/rowan/bundle/demo"
+	"github.com/rowan-authz/rowan/cmd/internal/server"
 	"github.com/rowan-authz/rowan/cmd/internal/store"
+	"github.com/rowan-authz/rowan/cmd/internal/usage"
 	"github.com/rowan-authz/rowan/conditions"
 	"github.com/rowan-authz/rowan/identity"
 	"github.com/rowan-authz/rowan/identity/oidc"
@@ -44,6 +46,7 @@ type questions interface {
 	whoami(ctx context.Context, pool string, logins map[string]string) (*identity.Lens, error)
 	lookup(ctx context.Context, pool, provider, subject string) (*identityAnswer, error)
 	describe(ctx context.Context, identityID string) (*identityAnswer, error)
+	usage(ctx context.Context, month string) (*usage.Month, error)
 }
 
 // load reads the bundle that the flags name.
@@ -171,6 +174,10 @@ func (l localQuestions) describe(ctx context.Context, id string) (*identityAnswe
 	}, nil
 }
 
+func (l localQuestions) usage(ctx context.Context, month string) (*usage.Month, error) {
+	return usage.Read(ctx, l.store, month, server.UserPools(l.bundle), server.IdentityPools(l.bundle))
+}
+
 // remote is a rowan serve.
 type remote struct {
 	base        *url.URL
@@ -225,6 +232,11 @@ func (r *remote) lookup(ctx context.Context, pool, provider, subject string) (*i
 func (r *remote) describe(ctx context.Context, id string) (*identityAnswer, error) {
 	out := &identityAnswer{}
 	return out, r.post(ctx, "/admin/identities/lookup", map[string]string{"IdentityId": id}, out)
+}
+
+func (r *remote) usage(ctx context.Context, month string) (*usage.Month, error) {
+	out := &usage.Month{}
+	return out, r.post(ctx, "/admin/usage", map[string]string{"Month": month}, out)
 }
 
 // post signs a question, sends it, and reads the answer.

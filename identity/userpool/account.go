@@ -69,6 +69,7 @@ func (d *Directory) ChangePassword(ctx context.Context, in *ChangePasswordInput)
 	if err != nil {
 		return nil, err
 	}
+	d.active(c.pool.ID, c.sub)
 	return &ChangePasswordOutput{}, nil
 }
 

@@ -113,7 +113,11 @@ func (d *Directory) invite(ctx context.Context, i *invitation) error {
 		return err
 	}
 	i.user = u
-	return d.update(ctx, func(tx identity.Tx) error { return p.insert(tx, u, i.in.ForceAliasCreation) })
+	err = d.update(ctx, func(tx identity.Tx) error { return p.insert(tx, u, i.in.ForceAliasCreation) })
+	if err == nil {
+		d.active(p.ID, u.Sub)
+	}
+	return err
 }
 
 func (d *Directory) reinvite(ctx context.Context, i *invitation) error {
@@ -221,6 +225,7 @@ func (d *Directory) AdminSetUserPassword(ctx context.Context, in *AdminSetUserPa
 	if err != nil {
 		return nil, err
 	}
+	d.active(p.ID, named.Sub)
 	return &AdminSetUserPasswordOutput{}, nil
 }
 

@@ -38,6 +38,9 @@ type Options struct {
 	Random io.Reader
 	// Log gets what clients may not see; nil discards it.
 	Log *slog.Logger
+	// Active is told of every user who signed up or in, got new tokens or a new
+	// password; nil is nobody. It must not wait.
+	Active func(poolID, sub string)
 	// HashParams are argon2id's; nil means 19 MiB and 2 passes.
 	HashParams *argon2id.Params
 	// Before is the Directory that this one takes the place of when a new bundle
@@ -54,6 +57,7 @@ type Directory struct {
 	now               func() time.Time
 	random            io.Reader
 	log               *slog.Logger
+	active            func(poolID, sub string)
 	params            *argon2id.Params
 	// dummy is the hash of a password that nobody has.
 	dummy string
@@ -99,12 +103,15 @@ func New(ctx context.Context, configs []Config, o Options) (*Directory, error) {
 	}
 	d := &Directory{
 		store: o.Store, storage: o.Storage, sessions: o.Sessions, sender: o.Sender,
-		now: o.Now, random: o.Random, log: o.Log, params: o.HashParams,
+		now: o.Now, random: o.Random, log: o.Log, active: o.Active, params: o.HashParams,
 		hashing: &hashing{work: make(chan struct{}, workSlots())},
 		pools:   map[string]*pool{}, clients: map[string]*client{},
 	}
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
+	}
+	if d.active == nil {
+		d.active = func(string, string) {}
 	}
 	if d.params == nil {
 		d.params = &defaultHash

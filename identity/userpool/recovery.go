@@ -52,6 +52,7 @@ func (d *Directory) ConfirmForgotPassword(ctx context.Context, in *ConfirmForgot
 	if err != nil {
 		return nil, err
 	}
+	d.active(c.pool.ID, r.user.Sub)
 	return &ConfirmForgotPasswordOutput{}, nil
 }
 

@@ -110,6 +110,7 @@ func (d *Directory) signUp(ctx context.Context, p *pool, u *user) (*SignUpOutput
 	if err != nil {
 		return nil, usernameError(err)
 	}
+	d.active(p.ID, u.Sub)
 	out := &SignUpOutput{UserSub: u.Sub}
 	if text == "" {
 		return out, nil

@@ -126,6 +126,7 @@ func (d *Directory) issue(g *grant) (*AuthenticationResult, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.active(p.ID, g.user.Sub)
 	out := &AuthenticationResult{
 		AccessToken: Sensitive(accessToken), RefreshToken: g.refresh,
 		ExpiresIn: int(g.client.AccessTokenLife / time.Second), TokenType: "Bearer",

@@ -262,6 +262,13 @@ func (s *session) statement(ref engine.StatementRef) *rowanv1.Statement {
 
 // record tells whoever keeps the decision log.
 func (s *session) record(ctx context.Context, a *asked, r *Record) error {
+	if s.options.Count != nil {
+		n := 1
+		if r.Kind == "rows" {
+			n = r.Rows
+		}
+		s.options.Count(s.now, n)
+	}
 	if s.options.Record == nil {
 		return nil
 	}

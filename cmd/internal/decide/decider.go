@@ -40,6 +40,9 @@ type Options struct {
 	// revocation is not foreseen by anybody: an answer that is kept outlives it
 	// by so much. Zero means DefaultKeep.
 	Keep time.Duration
+	// Count is told how many decisions were made, each row of a question about
+	// rows as one, and when; nil is nobody.
+	Count func(at time.Time, n int)
 	// Record is told of every answer before it is given; nil is nobody. After
 	// an error of it the answer is not given.
 	Record func(context.Context, *Record) error

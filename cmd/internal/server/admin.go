@@ -2,15 +2,18 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
+	"github.com/rowan-authz/rowan/bundle"
+	"github.com/rowan-authz/rowan/cmd/internal/usage"
 	"github.com/rowan-authz/rowan/identity"
 )
 
 // Operations that AWS does not have: JSON over POST, signed for the service
-// "rowan" by someone whose policies allow rowan:Whoami, rowan:LookupIdentity or
-// rowan:RevokeSessions.
+// "rowan" by someone whose policies allow rowan:Whoami, rowan:LookupIdentity,
+// rowan:RevokeSessions or rowan:GetUsage.
 const (
 	adminService = "rowan"
 	adminPrefix  = "/admin/"
@@ -21,6 +24,7 @@ var adminNames = map[string]string{
 	"whoami":            "Whoami",
 	"identities/lookup": "LookupIdentity",
 	"sessions/revoke":   "RevokeSessions",
+	"usage":             "GetUsage",
 }
 
 func newAdminService(d *Deployment) *service {
@@ -31,6 +35,7 @@ func newAdminService(d *Deployment) *service {
 		"Whoami":         signed(d.whoami, pool),
 		"LookupIdentity": lookup,
 		"RevokeSessions": signed(d.revokeSessions, ""),
+		"GetUsage":       signed(d.getUsage, ""),
 	}}
 }
 
@@ -130,4 +135,31 @@ func (d *Deployment) revokeSessions(ctx context.Context, in *revokeInput) (*stru
 		r.Before = time.Unix(*in.Before, 0)
 	}
 	return &struct{}{}, d.Sessions.Revoke(ctx, r)
+}
+
+// usageInput names a month, such as 2026-11; empty is the one that is.
+type usageInput struct{ Month string }
+
+func (d *Deployment) getUsage(ctx context.Context, in *usageInput) (*usage.Month, error) {
+	out, err := d.usage.Month(ctx, in.Month, UserPools(d.Bundle), IdentityPools(d.Bundle))
+	if errors.Is(err, usage.ErrMonth) {
+		return nil, identity.Errorf(identity.InvalidParameter, "Month: %v.", err)
+	}
+	return out, err
+}
+
+// UserPools returns the ids of a bundle's user pools.
+func UserPools(b *bundle.Bundle) (ids []string) {
+	for _, p := range b.UserPools {
+		ids = append(ids, p.ID)
+	}
+	return ids
+}
+
+// IdentityPools returns the ids of a bundle's identity pools.
+func IdentityPools(b *bundle.Bundle) (ids []string) {
+	for _, p := range b.IdentityPools {
+		ids = append(ids, p.ID)
+	}
+	return ids
 }

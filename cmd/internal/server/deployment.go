@@ -18,6 +18,7 @@ import (
 	"github.com/rowan-authz/rowan/cmd/internal/metrics"
 	"github.com/rowan-authz/rowan/cmd/internal/rego"
 	"github.com/rowan-authz/rowan/cmd/internal/saml"
+	"github.com/rowan-authz/rowan/cmd/internal/usage"
 	"github.com/rowan-authz/rowan/conditions"
 	"github.com/rowan-authz/rowan/engine"
 	"github.com/rowan-authz/rowan/identity"
@@ -101,6 +102,7 @@ type Deployment struct {
 	options  *Options
 	secrets  *Secrets
 	store    identity.Store
+	usage    *usage.Meter
 	url      string
 	log      *slog.Logger
 	remotes  map[remoteKey]*oidc.Remote
@@ -153,7 +155,7 @@ func (l *Live) open(ctx context.Context, c *Candidate, before *Deployment) (d *D
 	o := &l.options
 	d = &Deployment{
 		Origin: c.Origin, Bundle: c.Bundle, Digest: strings.TrimPrefix(c.Bundle.Digest, "sha256:"), Loaded: o.Now(),
-		options: o, secrets: c.Secrets, store: o.Store, url: l.url, log: o.Log,
+		options: o, secrets: c.Secrets, store: o.Store, usage: l.usage, url: l.url, log: o.Log,
 		remotes: map[remoteKey]*oidc.Remote{}, replaced: make(chan struct{}),
 	}
 	if d.Account, err = c.Bundle.IdentityAccount(); err != nil {
@@ -279,7 +281,7 @@ func (d *Deployment) openDirectory(ctx context.Context, before *Deployment) (err
 	o := d.options
 	d.Directory, err = userpool.New(ctx, d.Bundle.UserPoolConfigs(), userpool.Options{
 		Store: o.Store, Storage: o.Storage, Sessions: o.Sessions, Sender: o.Sender, Secrets: d.secrets.Clients,
-		Issuer: d.issuer, Now: o.Now, Random: o.Random, Log: o.Log, HashParams: o.HashParams, Before: before.Directory,
+		Active: d.usage.Active, Issuer: d.issuer, Now: o.Now, Random: o.Random, Log: o.Log, HashParams: o.HashParams, Before: before.Directory,
 	})
 	return err
 }
@@ -300,6 +302,9 @@ func (d *Deployment) openPools(ctx context.Context, before *Deployment) error {
 // audit writes what happened to identities. Events hold no secrets, and of
 // guests no more than the beginning of the id.
 func (d *Deployment) audit(ctx context.Context, e identity.Event) {
+	if e.Name == identity.EventIssue && e.Pool != "" {
+		d.usage.Authenticated(e.Pool)
+	}
 	d.log.LogAttrs(ctx, slog.LevelInfo, "audit",
 		slog.String("event", e.Name), slog.String("pool", e.Pool), slog.String("identity", e.Identity),
 		slog.String("merged", e.Merged), slog.Any("providers", e.Providers), slog.String("role", e.Role),

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/rowan-authz/rowan/bundle"
+	"github.com/rowan-authz/rowan/cmd/internal/usage"
 )
 
 // Live serves the bundle that is in force, and lets another one take its place
@@ -25,6 +26,7 @@ import (
 type Live struct {
 	*front
 	options   Options
+	usage     *usage.Meter
 	url       string
 	current   atomic.Pointer[Deployment]
 	reloading sync.Mutex
@@ -56,8 +58,12 @@ func New(ctx context.Context, o Options) (*Live, error) {
 	if o.Rate == (Rate{}) {
 		o.Rate = defaultRate
 	}
+	meter, err := usage.NewMeter(usage.Options{Store: o.Store, Now: o.Now, Random: o.Random, Log: o.Log})
+	if err != nil {
+		return nil, err
+	}
 	l := &Live{
-		options: o, url: base,
+		options: o, usage: meter, url: base,
 		front: &front{now: o.Now, random: o.Random, hosts: o.Hosts, limits: newLimiter(o.Rate), origins: origins},
 	}
 	if err := l.Reload(ctx, Candidate{Bundle: o.Bundle, Secrets: o.Secrets, Origin: o.Origin}); err != nil {
@@ -75,6 +81,9 @@ func (l *Live) Current() *Deployment { return l.current.Load() }
 
 // ServeHTTP answers one request.
 func (l *Live) ServeHTTP(w http.ResponseWriter, r *http.Request) { l.Current().handler.ServeHTTP(w, r) }
+
+// Usage counts what the deployments are used for.
+func (l *Live) Usage() *usage.Meter { return l.usage }
 
 // Drain makes the readiness check fail, so that a load balancer sends no more
 // requests; those that come are still answered.
@@ -278,21 +287,21 @@ func failures(r *bundle.Result) string {
 const sweepEvery = time.Minute
 
 // Run keeps the deployments in order until ctx ends: it learns of revocations,
-// and sweeps the store.
+// sweeps the store, and writes what was counted.
 func (l *Live) Run(ctx context.Context) {
 	log := l.options.Log
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	beside.Go(func() {
 		// Those of later bundles know what these do.
 		l.Current().Sessions.Run(ctx, func(err error) { log.ErrorContext(ctx, "revocations could not be read", "error", err) })
-	}()
+	})
+	beside.Go(func() { l.usage.Run(ctx) })
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			<-done
 			return
 		case <-tick.C:
 			l.sweep(ctx)

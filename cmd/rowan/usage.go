@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+
+	"github.com/rowan-authz/rowan/cmd/internal/usage"
+)
+
+// usageCommand is `rowan usage`.
+type usageCommand struct {
+	Month string `placeholder:"YYYY-MM" help:"The month, in UTC. Default: the one that is."`
+	operatorFlags
+}
+
+// Help describes the command.
+func (*usageCommand) Help() string {
+	return `Counts as Cognito is paid for: a user is active in a month who signs up, signs in, gets new tokens or a new password; an authentication is a set of credentials that an identity was given. Decisions are those over gRPC and HTTP, each row of a question about rows as one. Servers write what they have counted every five seconds. The caller's policies must allow rowan:GetUsage.
+
+Exit status: 0 answered, 2 the question cannot be asked, 3 the bundle cannot be loaded.
+
+Examples:
+
+    rowan usage --endpoint https://rowan.example
+    rowan usage --month 2026-11 --format json --endpoint https://rowan.example`
+}
+
+// Run shows a month.
+func (u *usageCommand) Run(c *console) error {
+	b, err := u.load()
+	if err != nil {
+		return c.unloadable(err)
+	}
+	month := u.Month
+	if month == "" {
+		month = usage.MonthOf(c.now())
+	}
+	return u.ask(c, b, func(ctx context.Context, q questions) error {
+		m, err := q.usage(ctx, month)
+		if err != nil {
+			return err
+		}
+		if c.format == "json" {
+			return c.encode(m)
+		}
+		c.printf("month          %s\n", plain(m.Month))
+		for _, p := range m.UserPools {
+			c.printf("user pool      %s: active users %d", plain(p.Pool), p.ActiveUsers)
+			if p.Uncounted > 0 {
+				c.printf(", uncounted %d", p.Uncounted)
+			}
+			c.printf("\n")
+		}
+		for _, p := range m.IdentityPools {
+			c.printf("identity pool  %s: authentications %d\n", plain(p.Pool), p.Authentications)
+		}
+		c.printf("decisions      %d\n", m.Decisions)
+		return c.broken()
+	})
+}
