@@ -46,7 +46,7 @@ func (f *gatewayFlags) open(ctx context.Context, live *server.Live, o *server.Op
 		g := gateway.Options{
 			Current: live.Current, Hosts: x.hosts, Explain: f.ExplainDenials,
 			Upstream: gateway.Upstream{URL: x.upstream, Region: x.secret.Region, AccessKeyID: x.secret.AccessKeyID, Secret: x.secret.SecretAccessKey},
-			Now:      o.Now, Random: o.Random, Log: o.Log, Metrics: w.metrics,
+			Count:    live.Usage().Decided, Now: o.Now, Random: o.Random, Log: o.Log, Metrics: w.metrics,
 		}
 		if w.watches() {
 			g.Record = w.record

@@ -8,20 +8,20 @@ import (
 
 // usageCommand is `rowan usage`.
 type usageCommand struct {
-	Month string `placeholder:"YYYY-MM" help:"The month, in UTC. Default: the one that is."`
+	Month string `arg:"" optional:"" placeholder:"YYYY-MM" help:"The month, in UTC. Default: the one that is."`
 	operatorFlags
 }
 
 // Help describes the command.
 func (*usageCommand) Help() string {
-	return `Counts as Cognito is paid for: a user is active in a month who signs up, signs in, gets new tokens or a new password; an authentication is a set of credentials that an identity was given. Decisions are those over gRPC and HTTP, each row of a question about rows as one. Servers write what they have counted every five seconds. The caller's policies must allow rowan:GetUsage.
+	return `Counts as Cognito is paid for: a user is active in a month who signs up or in, gets new tokens, has a new password or new attributes, or is made, changed or looked up by an administrator; an authentication is a set of credentials that an identity was given. Decisions are those of questions and of gateways, each row of a question about rows as one. Servers write what they have counted every five seconds. The caller's policies must allow rowan:GetUsage.
 
 Exit status: 0 answered, 2 the question cannot be asked, 3 the bundle cannot be loaded.
 
 Examples:
 
     rowan usage --endpoint https://rowan.example
-    rowan usage --month 2026-11 --format json --endpoint https://rowan.example`
+    rowan usage 2026-11 --format json --endpoint https://rowan.example`
 }
 
 // Run shows a month.

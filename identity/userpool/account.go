@@ -117,8 +117,9 @@ func (d *Directory) UpdateUserAttributes(ctx context.Context, in *UpdateUserAttr
 		return nil, err
 	}
 	var send *Message
+	var who *caller
 	err := d.asCaller(ctx, in.AccessToken, func(tx identity.Tx, c *caller) error {
-		send = nil
+		send, who = nil, c
 		if err := c.client.checkWrites(in.UserAttributes); err != nil {
 			return err
 		}
@@ -144,6 +145,7 @@ func (d *Directory) UpdateUserAttributes(ctx context.Context, in *UpdateUserAttr
 	if err != nil {
 		return nil, aliasError(err)
 	}
+	d.active(who.pool.ID, who.sub)
 	out := &UpdateUserAttributesOutput{}
 	if send != nil {
 		if err := d.deliver(ctx, *send); err != nil {
@@ -175,7 +177,9 @@ func (d *Directory) DeleteUserAttributes(ctx context.Context, in *DeleteUserAttr
 	if err := f.err(); err != nil {
 		return nil, err
 	}
+	var who *caller
 	err := d.asCaller(ctx, in.AccessToken, func(tx identity.Tx, c *caller) error {
+		who = c
 		if err := c.client.checkWrites(gone); err != nil {
 			return err
 		}
@@ -189,6 +193,7 @@ func (d *Directory) DeleteUserAttributes(ctx context.Context, in *DeleteUserAttr
 	if err != nil {
 		return nil, aliasError(err)
 	}
+	d.active(who.pool.ID, who.sub)
 	return &DeleteUserAttributesOutput{}, nil
 }
 

@@ -1,13 +1,15 @@
 package userpool
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-// TestActive: who signed up or in, got tokens or a new password is active; who
-// was refused, looked up or only asked for a code is not.
+// TestActive: who signed up or in, got tokens, was changed, or was looked up by
+// an administrator is active; who was refused, looked at themselves or only asked
+// for a code is not.
 func TestActive(t *testing.T) {
 	f := newFixture(t, plainPool)
 	var told []string
@@ -40,12 +42,31 @@ func TestActive(t *testing.T) {
 	}
 	count("refresh", 1, func() error { return refresh(tokens.RefreshToken) })
 	count("a token that is none", 0, func() error { require.Error(t, refresh("x")); return nil })
-	count("looked up", 0, func() error {
+	count("looked at themselves", 0, func() error {
 		_, err := f.GetUser(ctx, &GetUserInput{AccessToken: tokens.AccessToken})
 		require.NoError(t, err)
-		_, err = f.AdminGetUser(ctx, &AdminGetUserInput{UserPoolID: plainPool, Username: "jane"})
-		return err
+		return nil
 	})
+	look := func(name string) error {
+		_, err := f.AdminGetUser(ctx, &AdminGetUserInput{UserPoolID: plainPool, Username: name})
+		return err
+	}
+	count("looked up", 1, func() error { return look("jane") })
+	count("nobody looked up", 0, func() error { require.Error(t, look("nobody")); return nil })
+	update := func(value string) error {
+		_, err := f.UpdateUserAttributes(ctx, &UpdateUserAttributesInput{AccessToken: tokens.AccessToken, UserAttributes: []Attribute{{"name", value}}})
+		return err
+	}
+	count("new attribute", 1, func() error { return update("Jane") })
+	require.Equal(t, jane, told[0])
+	count("an attribute that is too long", 0, func() error { require.Error(t, update(strings.Repeat("x", 5000))); return nil })
+	admin := func(name string) error {
+		_, err := f.AdminUpdateUserAttributes(ctx, &AdminUpdateUserAttributesInput{UserPoolID: plainPool, Username: name, UserAttributes: []Attribute{{"name", "J"}}})
+		return err
+	}
+	count("changed by an administrator", 1, func() error { return admin("jane") })
+	require.Equal(t, jane, told[0])
+	count("nobody changed", 0, func() error { require.Error(t, admin("nobody")); return nil })
 	change := func(old, proposed Sensitive) error {
 		_, err := f.ChangePassword(ctx, &ChangePasswordInput{AccessToken: tokens.AccessToken, PreviousPassword: old, ProposedPassword: proposed})
 		return err

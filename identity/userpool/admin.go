@@ -36,16 +36,23 @@ func (d *Directory) asAdmin(ctx context.Context, poolID, username string, f func
 	})
 }
 
-// edit is asAdmin for operations that change the user itself.
+// edit is asAdmin for operations that change the user itself, which is active by
+// that.
 func (d *Directory) edit(ctx context.Context, poolID, username string, f func(*pool, *user) error) error {
-	return d.asAdmin(ctx, poolID, username, func(tx identity.Tx, p *pool, u *user) error {
+	var sub string
+	err := d.asAdmin(ctx, poolID, username, func(tx identity.Tx, p *pool, u *user) error {
 		was := *u
 		if err := f(p, u); err != nil {
 			return err
 		}
-		u.Modified = d.now()
+		sub, u.Modified = u.Sub, d.now()
 		return p.save(tx, &was, u, false)
 	})
+	if err != nil {
+		return err
+	}
+	d.active(poolID, sub)
+	return nil
 }
 
 // AdminCreateUser makes a user with a temporary password, and sends it to the
@@ -169,11 +176,13 @@ func (d *Directory) AdminGetUser(ctx context.Context, in *AdminGetUserInput) (*A
 		return nil, err
 	}
 	var out *AdminGetUserOutput
+	var sub string
 	err = d.store.View(ctx, func(tx identity.Tx) error {
 		u, err := p.named(tx, in.Username)
 		if err != nil {
 			return err
 		}
+		sub = u.Sub
 		out = &AdminGetUserOutput{
 			Username: u.Username, UserAttributes: u.allAttributes(), UserStatus: u.Status, Enabled: u.Enabled,
 			UserCreateDate: identity.Epoch(u.Created), UserLastModifiedDate: identity.Epoch(u.Modified),
@@ -181,7 +190,11 @@ func (d *Directory) AdminGetUser(ctx context.Context, in *AdminGetUserInput) (*A
 		out.PreferredMFASetting, out.UserMFASettingList = u.mfaSettings()
 		return nil
 	})
-	return out, err
+	if err != nil {
+		return nil, err
+	}
+	d.active(p.ID, sub)
+	return out, nil
 }
 
 // AdminSetUserPassword sets a password: for good, or one to be changed at the
@@ -225,7 +238,6 @@ func (d *Directory) AdminSetUserPassword(ctx context.Context, in *AdminSetUserPa
 	if err != nil {
 		return nil, err
 	}
-	d.active(p.ID, named.Sub)
 	return &AdminSetUserPasswordOutput{}, nil
 }
 
@@ -297,7 +309,9 @@ func (d *Directory) AdminConfirmSignUp(ctx context.Context, in *AdminConfirmSign
 // sets a new one with the code that is sent.
 func (d *Directory) AdminResetUserPassword(ctx context.Context, in *AdminResetUserPasswordInput) (*AdminResetUserPasswordOutput, error) {
 	var send Message
+	var sub string
 	err := d.asAdmin(ctx, in.UserPoolID, in.Username, func(tx identity.Tx, p *pool, u *user) error {
+		sub = u.Sub
 		if err := p.sendable(u, ForgotPasswordMessage); err != nil {
 			return err
 		}
@@ -318,6 +332,7 @@ func (d *Directory) AdminResetUserPassword(ctx context.Context, in *AdminResetUs
 	if err != nil {
 		return nil, err
 	}
+	d.active(in.UserPoolID, sub)
 	if err := d.deliver(ctx, send); err != nil {
 		return nil, err
 	}

@@ -38,8 +38,10 @@ type Options struct {
 	Random io.Reader
 	// Log gets what clients may not see; nil discards it.
 	Log *slog.Logger
-	// Active is told of every user who signed up or in, got new tokens or a new
-	// password; nil is nobody. It must not wait.
+	// Active is told of every user who was made, changed or looked up by an
+	// administrator, signed up or in, got new tokens, or has a new password or new
+	// attributes; nil is nobody. It must not wait.
+	// Source: Amazon Cognito pricing, "monthly active users".
 	Active func(poolID, sub string)
 	// HashParams are argon2id's; nil means 19 MiB and 2 passes.
 	HashParams *argon2id.Params

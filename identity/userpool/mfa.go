@@ -330,12 +330,15 @@ func (d *Directory) SetUserMFAPreference(ctx context.Context, in *SetUserMFAPref
 
 // AdminSetUserMFAPreference is SetUserMFAPreference by an administrator.
 func (d *Directory) AdminSetUserMFAPreference(ctx context.Context, in *AdminSetUserMFAPreferenceInput) (*AdminSetUserMFAPreferenceOutput, error) {
+	var sub string
 	err := d.asAdmin(ctx, in.UserPoolID, in.Username, func(tx identity.Tx, p *pool, u *user) error {
+		sub = u.Sub
 		return d.prefer(tx, p, u, in.SoftwareTokenMFASettings, in.SMSMFASettings, in.EmailMFASettings)
 	})
 	if err != nil {
 		return nil, err
 	}
+	d.active(in.UserPoolID, sub)
 	return &AdminSetUserMFAPreferenceOutput{}, nil
 }
 

@@ -22,8 +22,8 @@ import (
 	"github.com/rowan-authz/rowan/identity/sigv4"
 )
 
-// Options say what a gateway guards. All but Hosts, Explain, Record
-// and Metrics must be there.
+// Options say what a gateway guards. All but Hosts, Explain, Count, Record and
+// Metrics must be there.
 type Options struct {
 	// Current returns the deployment in force: every request asks once, and is
 	// authenticated and decided by that one alone. It has at least Bundle,
@@ -36,6 +36,8 @@ type Options struct {
 	// Explain puts into denials what the nearest statement wanted, with the
 	// values on both sides. It is for development: it shows policies.
 	Explain bool
+	// Count is told how many decisions were made, and when; nil is nobody.
+	Count func(at time.Time, n int)
 	// Record is told of every decision before anything comes of it; nil is
 	// nobody. After an error of it nothing does.
 	Record func(context.Context, *audit.Record) error

@@ -22,7 +22,7 @@ const identityKey = "cognito-identity.amazonaws.com:sub"
 
 // began returns when a decision began, if somebody is told of it.
 func (g *guard) began() (at time.Time) {
-	if g.options.Record != nil {
+	if g.options.Record != nil || g.options.Count != nil {
 		at = g.options.Now()
 	}
 	return at
@@ -30,6 +30,9 @@ func (g *guard) began() (at time.Time) {
 
 // record has a decision remembered: d, or what the guardrails said after it.
 func (g *guard) record(ctx context.Context, caller *engine.Caller, r *engine.Request, d engine.Decision, verdict error, began time.Time) error {
+	if g.options.Count != nil {
+		g.options.Count(began, 1)
+	}
 	if g.options.Record == nil {
 		return verdict
 	}

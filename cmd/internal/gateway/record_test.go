@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -19,7 +20,7 @@ import (
 
 // TestRecords has every decision recorded before anything comes of it.
 func TestRecords(t *testing.T) {
-	forwarded := 0
+	forwarded, counted := 0, 0
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		forwarded++
 		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
@@ -32,6 +33,10 @@ func TestRecords(t *testing.T) {
 		var err error
 		log, err = audit.OpenStream(audit.Options{Key: ed25519.NewKeyFromSeed(make([]byte, 32)), Now: o.Now, Log: o.Log}, &out)
 		require.NoError(t, err)
+		o.Count = func(at time.Time, n int) {
+			require.False(t, at.IsZero())
+			counted += n
+		}
 		o.Record = func(ctx context.Context, r *audit.Record) error { return log.Write(ctx, r) }
 	})
 	ann := dynamoClient(url, keys["ann"], secretOf("ann"))
@@ -46,6 +51,7 @@ func TestRecords(t *testing.T) {
 	requireCode(t, ask("ann"), "ServiceUnavailableException")
 	requireCode(t, ask("bob"), "ServiceUnavailableException")
 	require.Equal(t, 1, forwarded)
+	require.Equal(t, 4, counted)
 
 	lines := bytes.Split(out.Bytes(), []byte("\n"))
 	require.Len(t, lines, 5) // with two heads, and behind the last newline

@@ -2,9 +2,10 @@
 // Cognito is paid for: the users of a user pool that are active in a month, the
 // authentications of an identity pool, and decisions.
 //
-// A month is one of the calendar, in UTC. A user is active in it who signs up,
-// signs in, gets new tokens or a new password, however often. An authentication
-// is a set of credentials that an identity of the pool was given.
+// A month is one of the calendar, in UTC. A user is active in it who signs up or
+// in, gets new tokens, has a new password or new attributes, or is made, changed
+// or looked up by an administrator, however often. An authentication is a set of
+// credentials that an identity of the pool was given.
 // Source: Amazon Cognito pricing, "monthly active users".
 //
 // # How it counts

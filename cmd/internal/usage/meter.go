@@ -1,11 +1,13 @@
 package usage
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -49,7 +51,9 @@ type Meter struct {
 	waiting, known map[activity]bool
 	month          string
 	counts         map[counter]*count
-	months         map[string]*decisions
+	// users are those that this process was the first to write.
+	users  map[counter]uint64
+	months map[string]*decisions
 }
 
 // activity is a user in a month.
@@ -57,6 +61,10 @@ type activity struct{ month, pool, user string }
 
 // counter is what a process counts.
 type counter struct{ month, of, pool string }
+
+func (c counter) compare(o counter) int {
+	return cmp.Or(strings.Compare(c.month, o.month), strings.Compare(c.of, o.of), strings.Compare(c.pool, o.pool))
+}
 
 // What is counted.
 const (
@@ -88,7 +96,7 @@ func NewMeter(o Options) (*Meter, error) {
 	return &Meter{
 		options: o, instance: hex.EncodeToString(name[:]),
 		waiting: map[activity]bool{}, known: map[activity]bool{},
-		counts: map[counter]*count{}, months: map[string]*decisions{},
+		counts: map[counter]*count{}, users: map[counter]uint64{}, months: map[string]*decisions{},
 	}, nil
 }
 
@@ -193,21 +201,27 @@ func (m *Meter) Write(ctx context.Context) error {
 	}
 }
 
-// draft is what one transaction writes.
-type draft struct {
-	users  []activity
-	values map[counter]uint64
-}
-
-func (m *Meter) draft() draft {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+// gather adds the decisions that were made since it did last.
+func (m *Meter) gather() {
 	for month, d := range m.months {
 		if n := d.n.Swap(0); n > 0 {
 			m.add(counter{month, ofDecisions, ""}, n)
 		}
 	}
-	w := draft{values: map[counter]uint64{}}
+}
+
+// draft is what one transaction writes: users, and the values of counters. The
+// sums of users are those that the transaction found and raised.
+type draft struct {
+	users        []activity
+	values, sums map[counter]uint64
+}
+
+func (m *Meter) draft() draft {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.gather()
+	w := draft{values: map[counter]uint64{}, sums: map[counter]uint64{}}
 	for a := range m.waiting {
 		if len(w.users) == batch {
 			break
@@ -227,8 +241,11 @@ func (m *Meter) draft() draft {
 // put writes a draft. Values are those of this process as a whole, so that to
 // write them twice does no harm.
 func (m *Meter) put(tx identity.Tx, w draft) error {
+	clear(w.sums) // of a transaction that was tried before
 	fresh := map[counter]uint64{}
 	for _, a := range w.users {
+		c := counter{a.month, ofUsers, a.pool}
+		fresh[c] += 0
 		err := tx.Insert(a.record())
 		if errors.Is(err, identity.ErrRecordExists) {
 			continue
@@ -236,19 +253,23 @@ func (m *Meter) put(tx identity.Tx, w draft) error {
 		if err != nil {
 			return err
 		}
-		fresh[counter{a.month, ofUsers, a.pool}]++
+		fresh[c]++
 	}
-	for c, n := range fresh {
+	for _, c := range slices.SortedFunc(maps.Keys(fresh), counter.compare) {
 		have, err := m.own(tx, c)
 		if err != nil {
 			return err
 		}
-		if err := tx.Put(m.record(c, have+n)); err != nil {
+		w.sums[c] = have + fresh[c]
+		if fresh[c] == 0 {
+			continue
+		}
+		if err := tx.Put(m.record(c, w.sums[c])); err != nil {
 			return err
 		}
 	}
-	for c, n := range w.values {
-		if err := tx.Put(m.record(c, n)); err != nil {
+	for _, c := range slices.SortedFunc(maps.Keys(w.values), counter.compare) {
+		if err := tx.Put(m.record(c, w.values[c])); err != nil {
 			return err
 		}
 	}
@@ -283,6 +304,7 @@ func (m *Meter) written(w draft) {
 	for c, n := range w.values {
 		m.counts[c].written = n
 	}
+	maps.Copy(m.users, w.sums)
 }
 
 func (a activity) key() string { return a.month + "/" + a.pool + "/" + a.user }

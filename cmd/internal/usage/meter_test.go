@@ -269,6 +269,43 @@ func TestRecordsExpire(t *testing.T) {
 	require.Equal(t, 1, n)
 }
 
+// TestTotals: counters of a process rise whatever the month, and those of all
+// processes make up the months, lost answers of commits or not.
+func TestTotals(t *testing.T) {
+	c, f := newClock(november), &faulty{Store: identity.NewMemory()}
+	one, other := newMeter(t, f, c), newMeter(t, f, c)
+	require.Empty(t, one.Totals())
+	for _, at := range []time.Time{november, november.AddDate(0, 1, 0)} {
+		c.set(at)
+		for _, m := range []*usage.Meter{one, other} {
+			m.Active(users, "alice")
+			m.Authenticated(guests)
+			m.Decided(at, 3)
+			for m.Write(t.Context()) != nil {
+			}
+		}
+		other.Active(users, "bob")
+		for other.Write(t.Context()) != nil {
+		}
+	}
+	one.Decided(c.now(), 1) // not written
+	want := func(people, decided uint64) []usage.Total {
+		return []usage.Total{{usage.Authentications, guests, 2}, {usage.Decisions, "", decided}, {usage.ActiveUsers, users, people}}
+	}
+	require.Equal(t, want(2, 7), one.Totals())
+	require.Equal(t, want(2, 6), other.Totals())
+	require.Equal(t, want(2, 7), one.Totals(), "to look changes nothing")
+	require.NoError(t, func() (err error) {
+		for range 3 {
+			if err = one.Write(t.Context()); err == nil {
+				return nil
+			}
+		}
+		return err
+	}())
+	require.EqualValues(t, 7, read(t, f, "2026-12").Decisions)
+}
+
 func TestDecidedTakesNoMemory(t *testing.T) {
 	m := newMeter(t, identity.NewMemory(), newClock(november))
 	m.Decided(november, 1)

@@ -1,9 +1,9 @@
 package usage
 
 import (
-	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -16,8 +16,8 @@ type Month struct {
 	Month         string         `json:"month"`
 	UserPools     []UserPool     `json:"userPools"`
 	IdentityPools []IdentityPool `json:"identityPools"`
-	// Decisions counts those over gRPC and HTTP, each row of a question about
-	// rows as one.
+	// Decisions counts those of questions and of gateways, each row of a question
+	// about rows as one.
 	Decisions uint64 `json:"decisions"`
 }
 
@@ -59,16 +59,14 @@ func Read(ctx context.Context, store identity.Store, month string, userPools, id
 		sums[counter{month, ofAuthentications, pool}] += 0
 	}
 	out := &Month{Month: month, UserPools: []UserPool{}, IdentityPools: []IdentityPool{}, Decisions: sums[counter{month, ofDecisions, ""}]}
-	for c, n := range sums {
+	for _, c := range slices.SortedFunc(maps.Keys(sums), counter.compare) {
 		switch c.of {
 		case ofUsers:
-			out.UserPools = append(out.UserPools, UserPool{c.pool, n, sums[counter{month, ofLost, c.pool}]})
+			out.UserPools = append(out.UserPools, UserPool{c.pool, sums[c], sums[counter{month, ofLost, c.pool}]})
 		case ofAuthentications:
-			out.IdentityPools = append(out.IdentityPools, IdentityPool{c.pool, n})
+			out.IdentityPools = append(out.IdentityPools, IdentityPool{c.pool, sums[c]})
 		}
 	}
-	slices.SortFunc(out.UserPools, func(a, b UserPool) int { return cmp.Compare(a.Pool, b.Pool) })
-	slices.SortFunc(out.IdentityPools, func(a, b IdentityPool) int { return cmp.Compare(a.Pool, b.Pool) })
 	return out, nil
 }
 
