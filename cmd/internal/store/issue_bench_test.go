@@ -48,17 +48,23 @@ func BenchmarkGetCredentialsForIdentity(b *testing.B) {
 	}
 	for _, name := range []string{"memory", "sqlite", "postgres"} {
 		b.Run(name, func(b *testing.B) {
-			records, err := store.Open(b.Context(), stores[name](b), slog.New(slog.DiscardHandler))
+			url := stores[name](b)
+			records, err := store.Open(b.Context(), url, slog.New(slog.DiscardHandler))
 			require.NoError(b, err)
 			b.Cleanup(func() { require.NoError(b, records.Close()) })
 			pools, login := issuer(b, records, key)
 			id, err := pools.GetID(b.Context(), &identity.GetIDInput{IdentityPoolID: issuePool, Logins: login})
 			require.NoError(b, err)
 			in := &identity.GetCredentialsForIdentityInput{IdentityID: id.IdentityID, Logins: login}
+			used := processorTime(b)
 			perSecond(b, func() error {
 				_, err := pools.GetCredentialsForIdentity(context.Background(), in)
 				return err
 			})
+			b.ReportMetric(float64((processorTime(b)-used).Microseconds())/float64(b.N), "cpu-µs/call")
+			if name == "postgres" {
+				b.ReportMetric(float64(databaseTime(b, connect(b, url)).Microseconds())/float64(b.N), "db-µs/call")
+			}
 		})
 	}
 	b.Run("cryptography", func(b *testing.B) { perSecond(b, cryptography(b, key)) })
