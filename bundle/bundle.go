@@ -90,7 +90,8 @@ type Role struct {
 	UniqueID string
 
 	attached attached
-	trust    *document
+	// trust is the trust policy: who may assume the role. Left out nobody may.
+	trust *document
 }
 
 // Rego is guardrails/NAME.rego. File is as messages name it.

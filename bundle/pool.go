@@ -359,6 +359,8 @@ func (l *loader) roleMapping(m *identity.RoleMapping, n node) {
 	}
 }
 
+// roleRules reads the rules that choose a role, of which the first that matches
+// does.
 func (l *loader) roleRules(m *identity.RoleMapping, n node) {
 	m.Rules = make([]identity.RoleRule, 0, maxRules)
 	n.list(func(x node) {

@@ -19,8 +19,9 @@ type Resource struct {
 	Account string
 
 	pattern conditions.Pattern
-	policy  *document
-	set     *engine.Set
+	// policy is the resource policy.
+	policy *document
+	set    *engine.Set
 }
 
 // resource reads resources/NAME.yaml.

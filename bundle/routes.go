@@ -12,7 +12,7 @@ import (
 type Routes struct {
 	Name string
 	// Hosts are the hosts of the API, in lower case, with their port if it is not
-	// the scheme's own; nil means any.
+	// the scheme's own. The word "*" alone stands for any, and is kept as no list.
 	Hosts []string
 	// API and Stage stand in the ARNs of calls: the file's name and "$default"
 	// if it does not say.
@@ -36,7 +36,8 @@ type Route struct {
 	// of the call. In Resource and in the values of Context {name} stands for a
 	// segment of the call.
 	Action, Resource string
-	Context          []RouteKey
+	// Context are context keys of the question. None of a session is among them.
+	Context []RouteKey
 
 	segments []segment
 }

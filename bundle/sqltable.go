@@ -13,16 +13,22 @@ import (
 
 // SQLTable is a table in SQL.
 type SQLTable struct {
-	// Schema is empty if the connection chooses.
+	// Schema is empty if the connection chooses; Table is the name in SQL.
 	Schema, Table string
-	Columns       []Column
+	// Columns hold attributes and context keys, which have a colon, of rows. The
+	// partition key is among them.
+	Columns []Column
 }
 
 // Column says which column holds a context key or an attribute, and what type
 // it is of.
 type Column struct {
-	Of, Name string
-	Type     sqlrow.Type
+	// Of is the context key or attribute.
+	Of string
+	// Name is the column's.
+	Name string
+	// Type is what the column is of, text if it is left out.
+	Type sqlrow.Type
 }
 
 // SQLRow describes the table for package sqlrow; ok is false if it has no SQL.

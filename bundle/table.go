@@ -13,11 +13,13 @@ type Table struct {
 	// Table is the name of the table in its ARN; Name if the file says nothing.
 	Table string
 	// ARN is the table's.
-	ARN          string
+	ARN string
+	// PartitionKey names the attribute that says whose a row is.
 	PartitionKey Attribute
-	// SortKey is the zero Attribute if there is none.
+	// SortKey names the other attribute of the key; the zero Attribute if there
+	// is none.
 	SortKey Attribute
-	// Indexes are in source order.
+	// Indexes are the secondary indexes, in source order.
 	Indexes []Index
 	// SQL says how the table is called in SQL; its Table is empty if it is not.
 	SQL SQLTable
@@ -25,6 +27,7 @@ type Table struct {
 
 // Attribute is a key attribute of a table or index.
 type Attribute struct {
+	// Name is the attribute's.
 	Name string
 	// Type is S, N or B: a text, a number or bytes.
 	Type string
@@ -32,7 +35,8 @@ type Attribute struct {
 
 // Index is a secondary index of a table.
 type Index struct {
-	Name                  string
+	Name string
+	// PartitionKey and SortKey name the attributes of the index's own key.
 	PartitionKey, SortKey Attribute
 }
 

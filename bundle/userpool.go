@@ -196,6 +196,7 @@ func (n node) attributes() []userpool.AttributeConfig {
 	return out
 }
 
+// clients reads the apps through which users sign in, by their names.
 func (l *loader) clients(p *UserPool, n node) {
 	n.named(false, func(name string, x node) {
 		if len(p.Clients) == maxClients {
@@ -391,6 +392,7 @@ func (n node) scopes() []string {
 	return out
 }
 
+// groups reads the groups that administrators put users into, by their names.
 func (l *loader) groups(p *UserPool, n node) {
 	n.named(true, func(name string, x node) {
 		if len(p.Groups) == maxGroups {

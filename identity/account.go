@@ -110,9 +110,10 @@ type SAMLProvider struct {
 	// Metadata is its entity descriptor; the signing certificates in it are
 	// the only ones trusted.
 	Metadata []byte
-	// Audience and Recipients are what an assertion must name: our entity id,
-	// and the addresses it may be posted to.
-	Audience   string
+	// Audience is what an assertion must name: our entity id.
+	Audience string
+	// Recipients are the addresses that an assertion may be posted to, of which it
+	// must name one.
 	Recipients []string
 }
 
@@ -147,7 +148,8 @@ type PoolConfig struct {
 	// OneTimeTokens lets a token of a developer's user be exchanged for
 	// credentials once; a second time it is refused.
 	OneTimeTokens bool
-	Providers     []PoolProvider
+	// Providers are those whose logins the pool takes, by the keys of logins.
+	Providers []PoolProvider
 }
 
 // Provider returns the provider of a login key.
@@ -203,9 +205,11 @@ type RoleMapping struct {
 
 // RoleRule gives a role to a login by one of its claims.
 type RoleRule struct {
+	// Claim is the name of the claim.
 	Claim string `json:"claim"`
 	// Match is "Equals", "NotEqual", "StartsWith" or "Contains".
 	Match string `json:"match"`
+	// Value is what the claim is compared with.
 	Value string `json:"value"`
 	// Role is an ARN.
 	Role string `json:"role"`

@@ -22,9 +22,12 @@ type Config struct {
 	// Attributes are the custom attributes, with their prefix "custom:", and
 	// standard ones that are required or bounded.
 	Attributes []AttributeConfig
-	Password   PasswordPolicy
-	Clients    []ClientConfig
-	Groups     []GroupConfig
+	// Password is what passwords must have.
+	Password PasswordPolicy
+	// Clients are the apps through which users sign in.
+	Clients []ClientConfig
+	// Groups are what administrators put users into.
+	Groups []GroupConfig
 	// TOTPIssuer is the name that authenticator apps show; empty means Name.
 	TOTPIssuer string
 }
@@ -32,7 +35,9 @@ type Config struct {
 // PasswordPolicy bounds the passwords of a pool.
 type PasswordPolicy struct {
 	// MinimumLength is 6 to 99; 0 means 8.
-	MinimumLength                                                      int
+	MinimumLength int
+	// RequireUppercase, RequireLowercase, RequireNumbers and RequireSymbols want
+	// one of each.
 	RequireUppercase, RequireLowercase, RequireNumbers, RequireSymbols bool
 	// TemporaryDays is how long an administrator's password is good for, 1 to
 	// 365; 0 means 7.
@@ -51,7 +56,9 @@ type AttributeConfig struct {
 
 // GroupConfig is a group of users.
 type GroupConfig struct {
-	Name, Description string
+	Name string
+	// Description is for people.
+	Description string
 	// RoleARN is the role that membership offers, empty for none.
 	RoleARN string
 	// Precedence ranks groups, the lowest first; -1 means none, which ranks
@@ -86,5 +93,6 @@ type ClientConfig struct {
 	// RotateRefresh gives a new refresh token with every use of one; the old
 	// one stays good for RotateGrace, 0 to 60 s.
 	RotateRefresh bool
-	RotateGrace   time.Duration
+	// RotateGrace is how long a refresh token that was used stays good.
+	RotateGrace time.Duration
 }

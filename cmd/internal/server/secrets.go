@@ -39,23 +39,35 @@ const maxSecrets = 1 << 20
 
 // secretsFile is the file as people write it, in YAML or JSON.
 type secretsFile struct {
+	// AccessKeys are the secret access keys of administrators, by access key id.
 	AccessKeys map[string]string `yaml:"accessKeys"`
-	Clients    map[string]string `yaml:"clients"`
-	Facebook   struct {
+	// Clients are the secrets of app clients of user pools, by client id.
+	Clients map[string]string `yaml:"clients"`
+	// Facebook is the app that a provider names.
+	Facebook struct {
+		// AppSecret is the secret of the app whose users Facebook vouches for.
 		AppSecret string `yaml:"appSecret"`
 	} `yaml:"facebook"`
+	// SMTP is the mail server's.
 	SMTP struct {
+		// Password is that of the user at the mail server.
 		Password string `yaml:"password"`
 	} `yaml:"smtp"`
+	// Upstreams are the credentials for the servers behind the gateways.
 	Upstreams struct {
+		// DynamoDB is the server behind that gateway.
 		DynamoDB *upstreamFile `yaml:"dynamodb"`
-		S3       *upstreamFile `yaml:"s3"`
+		// S3 is the server behind that gateway.
+		S3 *upstreamFile `yaml:"s3"`
 	} `yaml:"upstreams"`
 }
 
 type upstreamFile struct {
-	Region          string `yaml:"region"`
-	AccessKeyID     string `yaml:"accessKeyId"`
+	// Region is what the server wants signatures to name.
+	Region string `yaml:"region"`
+	// AccessKeyID is what requests to it are signed with.
+	AccessKeyID string `yaml:"accessKeyId"`
+	// SecretAccessKey belongs to it.
 	SecretAccessKey string `yaml:"secretAccessKey"`
 }
 
