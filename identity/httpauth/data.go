@@ -174,6 +174,21 @@ func DataFrom(ctx context.Context) (d *Data, ok bool) {
 	return d, d != nil
 }
 
+// WithData returns ctx with what was verified of who calls, for servers of other
+// protocols than HTTP.
+func WithData(ctx context.Context, d *Data) context.Context {
+	return context.WithValue(ctx, dataKey{}, d)
+}
+
+// Current returns an error that wraps ErrData if the time of what was verified is
+// over.
+func (v *DataVerifier) Current(d *Data) error {
+	if d == nil || !v.o.Now().Before(d.Expires) {
+		return fmt.Errorf("%w: it has expired", ErrData)
+	}
+	return nil
+}
+
 // Protect lets a request through only if one DataHeader says who calls. The
 // handler finds it by DataFrom, and no header of the outside beside it.
 func (v *DataVerifier) Protect(next http.Handler) http.Handler {
@@ -193,6 +208,6 @@ func (v *DataVerifier) Protect(next http.Handler) http.Handler {
 			return
 		}
 		DeleteIdentityHeaders(r)
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), dataKey{}, d)))
+		next.ServeHTTP(w, r.WithContext(WithData(r.Context(), d)))
 	})
 }
