@@ -1,6 +1,8 @@
 package bundle_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -119,16 +121,50 @@ func TestRoutesFaults(t *testing.T) {
 	}
 }
 
+// onePolicy is a bundle with one policy of these statements.
+func onePolicy(t *testing.T, statements string) *bundle.Bundle {
+	t.Helper()
+	b, err := bundle.Load(fstest.MapFS{
+		"rowan.yaml":      {Data: []byte("account: \"111122223333\"\nregion: eu-west-1\n")},
+		"policies/P.json": {Data: []byte(`{"Version": "2012-10-17", "Statement": [` + statements + `]}`)},
+	}, "b", conditions.AWS())
+	require.NoError(t, err)
+	return b
+}
+
+// TestResourcesOf lists the resources that policies name for an action.
+func TestResourcesOf(t *testing.T) {
+	const (
+		one  = `"arn:aws:book:eu-west-1:111122223333:1"`
+		two  = `"arn:aws:book:eu-west-1:111122223333:2"`
+		read = `{"Effect": "Allow", "Action": "book:Read", "Resource": [` + two + `, ` + one + `, "arn:aws:order:*:*:*"]}`
+	)
+	both := []string{strings.Trim(one, `"`), strings.Trim(two, `"`)}
+	for name, x := range map[string]struct {
+		more     string
+		want     []string
+		complete bool
+	}{
+		"names":               {``, both, true},
+		"another action":      {`, {"Effect": "Allow", "Action": "book:Write", "Resource": "*"}`, both, true},
+		"actions by wildcard": {`, {"Effect": "Allow", "Action": "book:R*d", "Resource": "arn:aws:book:eu-west-1:111122223333:3"}`, append(slices.Clone(both), "arn:aws:book:eu-west-1:111122223333:3"), true},
+		"everything":          {`, {"Effect": "Allow", "Action": "*", "Resource": "*"}`, both, false},
+		"a wildcard":          {`, {"Effect": "Allow", "Action": "book:Read", "Resource": "arn:aws:book:eu-west-1:111122223333:x*"}`, both, false},
+		"a variable":          {`, {"Effect": "Allow", "Action": "book:Read", "Resource": "arn:aws:book:eu-west-1:111122223333:${aws:username}"}`, both, false},
+		"NotResource":         {`, {"Effect": "Allow", "Action": "book:Read", "NotResource": ` + one + `}`, both, false},
+		"NotAction":           {`, {"Effect": "Allow", "NotAction": "x:y", "Resource": "*"}`, both, false},
+		"a denied wildcard":   {`, {"Effect": "Deny", "Action": "book:Read", "Resource": "*"}`, both, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, complete := onePolicy(t, read+x.more).ResourcesOf("book", "BOOK:read")
+			require.Equal(t, x.want, got)
+			require.Equal(t, x.complete, complete)
+		})
+	}
+}
+
 // TestActions lists what policies allow by name.
 func TestActions(t *testing.T) {
-	load := func(statement string) *bundle.Bundle {
-		b, err := bundle.Load(fstest.MapFS{
-			"rowan.yaml":      {Data: []byte("account: \"111122223333\"\nregion: eu-west-1\n")},
-			"policies/P.json": {Data: []byte(`{"Version": "2012-10-17", "Statement": [` + statement + `]}`)},
-		}, "b", conditions.AWS())
-		require.NoError(t, err)
-		return b
-	}
 	const tail = `, "Resource": "*"}`
 	named := `{"Effect": "Allow", "Action": ["book:Read", "book:read", "BOOK:Write", "s3:*"]` + tail
 	for name, x := range map[string]struct {
@@ -143,7 +179,7 @@ func TestActions(t *testing.T) {
 		"denied wildcard": {named + `,{"Effect": "Deny", "Action": "book:*"` + tail, []string{"book:Read", "book:Write"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, complete := load(x.statement).Actions("book")
+			got, complete := onePolicy(t, x.statement).Actions("book")
 			require.Equal(t, x.want, got)
 			require.Equal(t, x.complete, complete)
 		})

@@ -42,7 +42,7 @@ func (m *Meter) Totals() []Total {
 	for c, n := range m.users {
 		sums[counter{of: c.of, pool: c.pool}] += n
 	}
-	var out []Total
+	out := make([]Total, 0, len(sums))
 	for _, c := range slices.SortedFunc(maps.Keys(sums), counter.compare) {
 		out = append(out, Total{Quantity(c.of), c.pool, sums[c]})
 	}

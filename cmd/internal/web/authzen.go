@@ -400,8 +400,7 @@ func (e *evaluation) or(whole *evaluation) *evaluation {
 	return &out
 }
 
-// authzenMetadata says what of the Authorization API is here. A resource search
-// is not: what resources there are, only the stores know.
+// authzenMetadata says what of the Authorization API is here.
 func (x *exchange) authzenMetadata() error {
 	base := x.options.URL
 	if base == "" {
@@ -412,6 +411,7 @@ func (x *exchange) authzenMetadata() error {
 		"access_evaluation_endpoint":  base + "/access/v1/evaluation",
 		"access_evaluations_endpoint": base + "/access/v1/evaluations",
 		"search_action_endpoint":      base + "/access/v1/search/action",
+		"search_resource_endpoint":    base + "/access/v1/search/resource",
 		"search_subject_endpoint":     base + "/access/v1/search/subject",
 	})
 }

@@ -33,7 +33,7 @@ func exampleFiles() fstest.MapFS {
 	read := allow("account:can_read", "account"+place+"123")
 	return fstest.MapFS{
 		"policies/KeepRows.json": {Data: []byte(`{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": ["order:read", "book:extend-loan"], "Resource": "*"}}`)},
-		"administrators/alice@example.com.yaml": user("EXAMPLEALICE0001", read+", "+allow("todo:can_read", "todo"+place+"1")+", "+
+		"administrators/alice@example.com.yaml": user("EXAMPLEALICE0001", read+", "+allow("account:can_read", "account"+place+"456")+", "+allow("todo:can_read", "todo"+place+"1")+", "+
 			allow("document:can_read", "document"+place+"boxcarring.md")+", "+allow("document:read", "document"+place+"1")+", "+allow("document:read", "document"+place+"3")),
 		"administrators/bob@example.com.yaml": user("EXAMPLEBOB000001", read),
 		"administrators/123.yaml": user("EXAMPLE123000001", `{Effect: Allow, Action: ["account:can_read", "account:can_write"], Resource: "`+arn+"account"+place+`123"},
@@ -48,7 +48,7 @@ func TestAuthZENExamples(t *testing.T) {
 	require.NoError(t, err)
 	var examples []example
 	require.NoError(t, json.Unmarshal(text, &examples))
-	require.Len(t, examples, 11)
+	require.Len(t, examples, 12)
 	s := newSite(t, Options{Trusted: true}, exampleFiles())
 	for _, x := range examples {
 		t.Run(x.Name, func(t *testing.T) {
@@ -132,6 +132,30 @@ func TestSearch(t *testing.T) {
 			require.Equal(t, x.want, w.Code, "%s", w.Body)
 			require.Equal(t, "text/plain; charset=utf-8", w.Header().Get("Content-Type"))
 		})
+	}
+	const resources, found = "/access/v1/search/resource", `"subject": {"type": "user", "id": "alice@example.com"}, `
+	one := map[string]any{"type": "document", "id": "boxcarring.md"}
+	for body, want := range map[string][]any{
+		`{` + found + `"action": {"name": "can_read"}, "resource": {"type": "document"}}`:                                          {one},
+		`{` + found + `"action": {"name": "document:can_read"}, "resource": {"type": "document"}}`:                                 {one},
+		`{` + found + `"action": {"name": "can_write"}, "resource": {"type": "document"}}`:                                         {},
+		`{"subject": {"type": "user", "id": "bob@example.com"}, "action": {"name": "can_read"}, "resource": {"type": "document"}}`: {},
+		`{` + found + `"action": {"name": "document:can_read"}, "resource": {"type": "arn"}}`: {
+			map[string]any{"type": "arn", "id": "arn:aws:document:us-east-1:111122223333:boxcarring.md"},
+		},
+	} {
+		require.Equal(t, want, s.json(s.send("POST", resources, body))["results"], body)
+	}
+	for body, want := range map[string]int{
+		`{` + found + `"action": {"name": "can_read"}}`:                                        http.StatusBadRequest,
+		`{` + found + `"resource": {"type": "document"}}`:                                      http.StatusBadRequest,
+		`{` + found + `"action": {"name": "can_read"}, "resource": {"type": "arn"}}`:           http.StatusBadRequest,
+		`{` + found + `"action": {"name": "read"}, "resource": {"type": "order"}}`:             http.StatusNotImplemented,
+		`{"action": {"name": "can_read"}, "resource": {"type": "document"}}`:                   http.StatusBadRequest,
+		`{` + found + `"action": {"name": "can_read"}, "resource": {"type": "Not a service"}}`: http.StatusBadRequest,
+	} {
+		w := s.send("POST", resources, body)
+		require.Equal(t, want, w.Code, "%s: %s", body, w.Body)
 	}
 	roles := s.json(s.send("POST", subjects, `{"subject": {"type": "role"}, "action": {"name": "read"}, "resource": {"type": "order", "id": "7"}}`))
 	require.Equal(t, []any{map[string]any{"type": "role", "id": "Player"}}, roles["results"])

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strings"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -79,6 +80,56 @@ func (x *exchange) searchActions() error {
 		}
 		for _, name := range names {
 			s.try(evaluation{action: &action{name: name}}, map[string]string{"name": name})
+		}
+		return nil
+	})
+}
+
+// searchResources finds on what a subject may do something, of the resources that
+// policies name. Which rows or objects there are beside, only the stores know.
+func (x *exchange) searchResources() error {
+	s, err := x.readSearch()
+	if err != nil {
+		return err
+	}
+	of, asked, by := s.evaluation.resource, s.evaluation.action, s.evaluation.subject
+	switch {
+	case by == nil || by.kind == "" || by.id == "":
+		return invalid("no subject.type or subject.id")
+	case of == nil || of.kind == "":
+		return invalid("no resource.type")
+	case asked == nil || asked.name == "":
+		return invalid("no action.name")
+	}
+	return x.search(s, func(d *server.Deployment) error {
+		service := of.kind
+		if service == arnType {
+			service = ""
+			if of, _, named := strings.Cut(asked.name, ":"); named {
+				service = of
+			}
+		}
+		name, err := asked.of(service)
+		if err != nil {
+			return err
+		}
+		arns, complete := d.Bundle.ResourcesOf(strings.ToLower(service), name)
+		if !complete {
+			return status.Error(codes.Unimplemented, "policies allow the action on resources of this service by wildcards, policy variables or NotResource, so there is no list of them: which rows, /v1/filter answers")
+		}
+		own, err := (&entity{kind: of.kind}).arn(d.Account)
+		if of.kind == arnType {
+			own, err = "", nil
+		}
+		if err != nil {
+			return err
+		}
+		for _, arn := range arns {
+			id := strings.TrimPrefix(arn, own)
+			if strings.HasPrefix(id, "arn:") {
+				id = arn
+			}
+			s.try(evaluation{resource: &entity{kind: of.kind, id: id, keys: of.keys}}, map[string]string{"type": of.kind, "id": id})
 		}
 		return nil
 	})

@@ -98,6 +98,7 @@ func New(o Options) (*Server, error) {
 		"POST /access/v1/evaluation":             (*exchange).evaluation,
 		"POST /access/v1/evaluations":            (*exchange).evaluations,
 		"POST /access/v1/search/action":          (*exchange).searchActions,
+		"POST /access/v1/search/resource":        (*exchange).searchResources,
 		"POST /access/v1/search/subject":         (*exchange).searchSubjects,
 		"GET /.well-known/authzen-configuration": (*exchange).authzenMetadata,
 		"/auth/nginx":                            (*exchange).authNginx,

@@ -296,8 +296,8 @@ func TestAuthZEN(t *testing.T) {
 	meta := s.json(s.send("GET", "/.well-known/authzen-configuration", ""))
 	require.Equal(t, "http://127.0.0.1:8082", meta["policy_decision_point"])
 	require.Equal(t, "http://127.0.0.1:8082/access/v1/evaluation", meta["access_evaluation_endpoint"])
-	require.NotContains(t, meta, "search_resource_endpoint")
-	require.Equal(t, http.StatusNotFound, s.send("POST", "/access/v1/search/resource", `{}`).Code)
+	require.Equal(t, "http://127.0.0.1:8082/access/v1/search/resource", meta["search_resource_endpoint"])
+	require.Equal(t, http.StatusBadRequest, s.send("POST", "/access/v1/search/resource", `{}`).Code)
 
 	alice := s.User("alice")
 	byToken := `{"subject": {"type": "id_token", "id": "` + decidetest.Provider + `", "properties": {"token": "` + alice.IDToken + `"}}, ` + read + `, ` + order("7") + `}`
