@@ -185,6 +185,9 @@ func TestStreamsEnd(t *testing.T) {
 				if end != nil {
 					end(t, s)
 				}
+				s.mu.Lock()
+				s.seen = nil
+				s.mu.Unlock()
 				require.NoError(t, stream.SendMsg(wrapperspb.String(bobID)))
 				err = stream.RecvMsg(out)
 				if end == nil {
@@ -193,6 +196,9 @@ func TestStreamsEnd(t *testing.T) {
 					return
 				}
 				requireCode(t, codes.Unauthenticated, err)
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				require.Nil(t, s.seen, "the message reached the handler")
 			})
 		}
 	})
