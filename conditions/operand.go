@@ -14,6 +14,8 @@ type Token struct {
 	Text string
 	// Part says that a wildcard does not match a colon.
 	Part bool
+	// Variable is set for TokenVariable.
+	Variable *Variable
 }
 
 // TokenKind is what a Token matches.
@@ -21,10 +23,13 @@ type TokenKind uint8
 
 // The kinds of tokens. A code point is one of UTF-8, or one byte that is none.
 const (
-	TokenText TokenKind = iota
-	TokenStar           // any number of code points, none included
-	TokenOne            // one code point
+	TokenText     TokenKind = iota
+	TokenStar               // any number of code points, none included
+	TokenOne                // one code point
+	TokenVariable           // the text of a policy variable; see Template
 )
+
+var tokenKinds = [...]TokenKind{literal: TokenText, star: TokenStar, one: TokenOne, reserved: TokenVariable}
 
 // Tokens returns the pieces of a pattern that holds no policy variable and
 // does not ignore case, such as those of a ValueTest; nil for any other.
@@ -32,15 +37,7 @@ func (p *Pattern) Tokens() []Token {
 	if p.variables || p.fold {
 		return nil
 	}
-	if p.shape == shapeExact {
-		return []Token{{Text: p.prefix}}
-	}
-	out := make([]Token, len(p.tokens))
-	for i, t := range p.tokens {
-		kind := [...]TokenKind{literal: TokenText, star: TokenStar, one: TokenOne, reserved: TokenText}[t.kind]
-		out[i] = Token{Kind: kind, Text: t.text, Part: t.segment && t.kind != literal}
-	}
-	return out
+	return p.Template()
 }
 
 // Numbers returns the values of CompareNumber in canonical form: a sign if they

@@ -90,7 +90,7 @@ func isOfKind(k kind, v string) bool {
 		_, ok = parseDate(v)
 	case boolKind:
 		_, ok = parseBool(v)
-	case addressKind:
+	case addressKind, textOrAddressKind:
 		_, ok = parseAddress(v)
 	case arnKind:
 		_, ok = splitARN(v)

@@ -123,7 +123,7 @@ func (f family) fits(k contextKey) bool {
 	case nullFamily:
 		return true
 	case stringFamily:
-		return k.kind == textKind || k.kind == arnKind || k.kind == textOrARNKind
+		return k.kind == textKind || k.kind == arnKind || k.kind == textOrARNKind || k.kind == textOrAddressKind
 	case numericFamily:
 		return k.kind == numberKind || k.kind == epochKind
 	case dateFamily:
@@ -131,7 +131,7 @@ func (f family) fits(k contextKey) bool {
 	case boolFamily:
 		return k.kind == boolKind
 	case addressFamily:
-		return k.kind == addressKind
+		return k.kind == addressKind || k.kind == textOrAddressKind
 	case arnFamily:
 		return k.kind == arnKind || k.kind == textOrARNKind
 	case binaryFamily: // no registered key holds bytes

@@ -19,6 +19,7 @@ const (
 	addressKind
 	arnKind
 	textOrARNKind
+	textOrAddressKind
 )
 
 // contextKey is what is known of a context key.
@@ -38,6 +39,7 @@ type contextKey struct {
 var families = []string{
 	"aws:PrincipalTag/", "aws:RequestTag/", "aws:ResourceTag/",
 	"s3:ExistingObjectTag/", "s3:RequestObjectTag/", "kms:EncryptionContext:",
+	"s3:AccessPointTag/", "s3:BucketTag/", "sts:RequestContext/",
 }
 
 // ownedPrefixes are those whose names are all known.
@@ -79,10 +81,27 @@ var registry = index(
 	keys(boolKind,
 		"aws:PrincipalIsAWSService", "aws:MultiFactorAuthPresent", "aws:AssumedRoot", "aws:SecureTransport",
 		"aws:ViaAWSService", "aws:ViaAWSMCPService", "aws:IsMcpServiceAction", "dynamodb:FullTableScan"),
-	keys(addressKind, "aws:SourceIp", "aws:VpcSourceIp", "aws:Ec2InstanceSourcePrivateIPv4"),
+	keys(addressKind, "aws:SourceIp", "aws:VpcSourceIp"),
+	keys(textOrAddressKind, "aws:Ec2InstanceSourcePrivateIPv4"),
 	keys(arnKind,
 		"aws:PrincipalArn", "aws:SignInSessionArn", "aws:ChatbotSourceArn", "aws:SourceVpcArn", "aws:SourceArn"),
-	keys(textOrARNKind, "aws:FederatedProvider"),
+	keys(textOrARNKind, "aws:FederatedProvider", "s3:DataAccessPointArn", "s3:x-amz-server-side-encryption-aws-kms-key-id"),
+	// What services list beyond the sections: Service Authorization Reference.
+	keys(textKind,
+		"accounts.google.com:azp", "accounts.google.com:email", "sts:AWSServiceName",
+		"s3:AccessPointNetworkOrigin", "s3:DataAccessPointAccount", "s3:DestinationRegion", "s3:ExistingJobOperation", "s3:JobSuspendedCause",
+		"s3:LocationConstraint", "s3:RequestJobOperation", "s3:ResourceAccount", "s3:authType", "s3:if-match", "s3:if-none-match",
+		"s3:object-lock-legal-hold", "s3:object-lock-mode", "s3:signatureversion", "s3:x-amz-content-sha256", "s3:x-amz-copy-source",
+		"s3:x-amz-grant-full-control", "s3:x-amz-grant-read", "s3:x-amz-grant-read-acp", "s3:x-amz-grant-write", "s3:x-amz-grant-write-acp",
+		"s3:x-amz-metadata-directive", "s3:x-amz-object-ownership", "s3:x-amz-server-side-encryption-customer-algorithm",
+		"s3:x-amz-storage-class", "s3:x-amz-website-redirect-location"),
+	keys(numberKind,
+		"s3:ExistingJobPriority", "s3:RequestJobPriority", "s3:TlsVersion", "s3:object-lock-remaining-retention-days", "s3:signatureAge",
+		"sts:DurationSeconds"),
+	keys(arnKind, "s3:AccessGrantsInstanceArn", "sts:TaskPolicyArn"),
+	keys(boolKind, "s3:ObjectCreationOperation", "s3:isReplicationPauseRequest"),
+	keys(dateKind, "s3:object-lock-retain-until-date"),
+	lists("s3:InventoryAccessibleOptionalFields", "sts:RequestContextProviders"),
 )
 
 func keys(k kind, names ...string) []contextKey {
