@@ -76,7 +76,7 @@ func (b *Bundle) Owner(resource string) (account string, known bool, err error) 
 	by := ""
 	for _, r := range b.Resources {
 		switch {
-		case !r.covers(resource):
+		case !r.Covers(resource):
 		case by != "" && r.Account != account:
 			return "", false, fmt.Errorf("resources/%s.yaml and resources/%s.yaml both cover %s and name different accounts", by, r.Name, resource)
 		default:
@@ -100,7 +100,7 @@ func (b *Bundle) ResourceSet(resource string) (*engine.Set, error) {
 	var found []*Resource
 	key := ""
 	for i, r := range b.Resources {
-		if r.covers(resource) {
+		if r.Covers(resource) {
 			found = append(found, r)
 			key += strconv.Itoa(i) + ","
 		}

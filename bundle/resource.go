@@ -119,8 +119,8 @@ func holders(arn string) []string {
 	return []string{arn}
 }
 
-// covers reports whether the policy is that of a resource.
-func (r *Resource) covers(arn string) bool {
+// Covers reports whether the policy is that of a resource.
+func (r *Resource) Covers(arn string) bool {
 	for _, a := range holders(arn) {
 		if r.pattern.Match(a, nil) == conditions.True {
 			return true

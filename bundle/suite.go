@@ -23,6 +23,8 @@ type Suite struct {
 	// Now is the suite's fixed clock; zero if it has none.
 	Now   time.Time
 	Tests []Test
+	// Properties hold for all requests at once; rowan prove proves them.
+	Properties []Property
 
 	identities []*suiteIdentity
 }
@@ -122,7 +124,7 @@ type tableRows struct {
 	named map[string]*row
 }
 
-const suiteFields = "suite, options, identities, rows or tests"
+const suiteFields = "suite, options, identities, rows, tests or properties"
 
 func (s *suiteReader) read() {
 	var tests node
@@ -146,6 +148,8 @@ func (s *suiteReader) read() {
 			x.named(true, s.tableRows)
 		case "tests":
 			tests = x
+		case "properties":
+			x.list(func(x node) { s.suite.Properties = append(s.suite.Properties, s.property(x)) })
 		default:
 			return false
 		}

@@ -37,8 +37,9 @@ var column = regexp.MustCompile(`\.yaml:(\d+):\d+:`)
 // TestSuiteFaults has one fault a case, and what Suites says of it.
 func TestSuiteFaults(t *testing.T) {
 	const get = "actions: dynamodb:GetItem"
+	const good = "tests:\n- {name: n, as: r, request: {action: s3:GetObject, resource: '*'}, expect: {decision: implicitDeny}}"
 	for name, c := range map[string]struct{ tests, want string }{
-		"unknown member":          {"tsts: []", `b/tests/a_test.yaml:1: no tests` + "\n" + `b/tests/a_test.yaml:9: /tsts: unknown member "tsts": want suite, options, identities, rows or tests`},
+		"unknown member":          {"tsts: []", `b/tests/a_test.yaml:1: no tests` + "\n" + `b/tests/a_test.yaml:9: /tsts: unknown member "tsts": want suite, options, identities, rows, tests or properties`},
 		"no tests":                {"tests: []", "b/tests/a_test.yaml:9: /tests: want a list of tests, have a list"},
 		"list of no table":        {"tests:\n- {name: n, as: r, list: {action: dynamodb:Query}, expect: {rows: [one]}}", "b/tests/a_test.yaml:10: /tests/0/list: no table"},
 		"list of no expectation":  {"tests:\n- {name: n, as: r, list: {table: Tab, action: dynamodb:Query}}", "b/tests/a_test.yaml:10: /tests/0: no expect"},
@@ -89,6 +90,12 @@ func TestSuiteFaults(t *testing.T) {
 		"row's name":              {"suite: a\nidentities: {r: {role: R}}\nrows: {Tab: {a.b: {id: x}}}\ntests:\n- {name: n, as: r, request: {action: s3:GetObject, resource: '*'}, expect: {decision: implicitDeny}}", "b/tests/a_test.yaml:3: /rows/Tab/a.b: a row has no dot in its name: expect is by IDENTITY/TABLE.ROW"},
 		"rows of no table":        {"suite: a\nidentities: {r: {role: R}}\nrows: {Tob: {}}\ntests:\n- {name: n, as: r, request: {action: s3:GetObject, resource: '*'}, expect: {decision: implicitDeny}}", "b/tests/a_test.yaml:3: /rows/Tob: no tables/Tob.yaml"},
 		"claims without identity": {"suite: a\nidentities: {r: {role: R, claims: {a: b}}}\ntests:\n- {name: n, as: r, request: {action: s3:GetObject, resource: '*'}, expect: {decision: implicitDeny}}", "b/tests/a_test.yaml:2: /identities/r: claims without an identityId: it is said of identities of a pool"},
+		"property of two kinds":   {"properties:\n- {name: n, roles: R, never: true, only: {}}\n" + good, "b/tests/a_test.yaml:10: /properties/0: want one of never and only"},
+		"property of none":        {"properties:\n- {name: n, roles: R}\n" + good, "b/tests/a_test.yaml:10: /properties/0: want one of never and only"},
+		"property of no role":     {"properties:\n- {name: n, roles: Q, never: true}\n" + good, "b/tests/a_test.yaml:10: /properties/0/roles: no role \"Q\""},
+		"property of no table":    {"properties:\n- {name: n, roles: R, table: Tob, never: true}\n" + good, "b/tests/a_test.yaml:10: /properties/0/table: no table \"Tob\""},
+		"property that may be":    {"properties:\n- {name: n, roles: R, never: false, only: {Bool: {aws:SecureTransport: true}}}\n" + good, "b/tests/a_test.yaml:10: /properties/0/never: want true, or only"},
+		"property's block":        {"properties:\n- {name: n, roles: R, never: true, when: [a]}\n" + good, "b/tests/a_test.yaml:10: /properties/0/when: want a condition block, have a list"},
 		"pool":                    {"suite: a\nidentities: {r: {role: R, identityId: i, pool: p}}\ntests:\n- {name: n, as: r, request: {action: s3:GetObject, resource: '*'}, expect: {decision: implicitDeny}}", "b/tests/a_test.yaml:2: /identities/r: no identity pool pools/p.yaml"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -23,7 +23,58 @@ type Table struct {
 	Indexes []Index
 	// SQL says how the table is called in SQL; its Table is empty if it is not.
 	SQL SQLTable
+	// Isolation says whose rows are whose, for rowan prove.
+	Isolation Isolation
 }
+
+// Isolation says whose rows are whose: everybody reaches only rows whose
+// partition key is their own.
+type Isolation struct {
+	// Declared says that the table's file has it; the rest is defaults if not.
+	Declared bool
+	// Identity is the context key that the partition key equals.
+	Identity string
+	// Shared are partition keys of everybody.
+	Shared []string
+	// Except are roles that may reach all rows.
+	Except []string
+	// Protected are attributes that nobody else reads.
+	Protected []string
+}
+
+// isolation reads whose rows are whose.
+func (n node) isolation(l *loader) Isolation {
+	out := Isolation{Declared: true, Identity: identityKey}
+	n.object("identity, shared, except or protected", func(member string, x node) bool {
+		switch member {
+		case "identity":
+			out.Identity = x.name()
+			if _, err := l.bundle.vocabulary.Key(out.Identity); err != nil {
+				x.fault("%v", err)
+			}
+		case "shared":
+			out.Shared = x.names()
+		case "except":
+			out.Except = x.names()
+			l.later(func() {
+				for _, name := range out.Except {
+					if _, ok := l.bundle.Role(name); !ok {
+						x.fault("no role %q", short(name))
+					}
+				}
+			})
+		case "protected":
+			out.Protected = x.names()
+		default:
+			return false
+		}
+		return true
+	})
+	return out
+}
+
+// identityKey is the context key of an identity of an identity pool.
+const identityKey = "cognito-identity.amazonaws.com:sub"
 
 // Attribute is a key attribute of a table or index.
 type Attribute struct {
@@ -78,9 +129,9 @@ func keySchema(partition, sort Attribute) dynamoitem.Key {
 
 // table reads tables/NAME.yaml.
 func (l *loader) table(name string, n node) *Table {
-	t := &Table{Name: name, Table: name}
+	t := &Table{Name: name, Table: name, Isolation: Isolation{Identity: identityKey}}
 	place, sql := n, n
-	n.object("table, partitionKey, sortKey, indexes or sql", func(member string, x node) bool {
+	n.object("table, partitionKey, sortKey, indexes, isolation or sql", func(member string, x node) bool {
 		switch member {
 		case "table":
 			t.Table, place = x.name(), x
@@ -90,6 +141,8 @@ func (l *loader) table(name string, n node) *Table {
 			t.SortKey = x.attribute()
 		case "indexes":
 			t.Indexes = x.indexes()
+		case "isolation":
+			t.Isolation = x.isolation(l)
 		case "sql":
 			t.SQL, sql = x.sql(l.bundle.vocabulary), x
 		default:
