@@ -1,10 +1,13 @@
 package schema_test
 
 import (
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/rowan-authz/rowan/cmd/internal/schema"
 )
@@ -66,5 +69,60 @@ func TestBundle(t *testing.T) {
 		require.Equal(t, want.initial, m.Default, name)
 		require.Equal(t, want.needed, m.Needed, name)
 		require.NotEmpty(t, m.About, name)
+	}
+}
+
+// TestFullBundle finds every member that the fullest bundle of the tests has.
+func TestFullBundle(t *testing.T) {
+	const full = "../../../testdata/bundles/full"
+	files, err := schema.Read("../../..", map[string][]string{"columnType": {"text"}})
+	require.NoError(t, err)
+	sorts := 0
+	for _, f := range files {
+		values := map[string]string{}
+		for _, m := range f.Members {
+			values[m.Path] = m.Value
+		}
+		names, err := filepath.Glob(filepath.Join(full, strings.Replace(f.Name, "NAME", "*", 1)))
+		require.NoError(t, err)
+		if len(names) > 0 {
+			sorts++
+		}
+		for _, name := range names {
+			text, err := os.ReadFile(name)
+			require.NoError(t, err)
+			var root yaml.Node
+			require.NoError(t, yaml.Unmarshal(text, &root))
+			requireKnown(t, name, values, "", root.Content[0])
+		}
+	}
+	require.GreaterOrEqual(t, sorts, 7)
+}
+
+// requireKnown requires that values has the members below a place.
+func requireKnown(t *testing.T, file string, values map[string]string, place string, n *yaml.Node) {
+	t.Helper()
+	of := values[place]
+	switch {
+	case strings.Contains(of, "policy document"):
+		return
+	case n.Kind == yaml.SequenceNode:
+		require.Contains(t, of, "list of ", "%s: %s", file, place)
+		for _, x := range n.Content {
+			if x.Kind == yaml.MappingNode {
+				requireKnown(t, file, values, place+"[]", x)
+			}
+		}
+	case n.Kind == yaml.MappingNode:
+		for i := 0; i < len(n.Content); i += 2 {
+			name, chosen := n.Content[i].Value, strings.Contains(of, "object of NAME")
+			if chosen {
+				name = "NAME"
+			}
+			below := strings.TrimPrefix(place+"."+name, ".")
+			_, known := values[below]
+			require.True(t, known || chosen, "%s: %s", file, below)
+			requireKnown(t, file, values, below, n.Content[i+1])
+		}
 	}
 }
