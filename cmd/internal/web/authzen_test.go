@@ -123,6 +123,10 @@ func TestSearch(t *testing.T) {
 		"a negative limit":            {actions, `{` + question + `, "page": {"limit": -1}}`, http.StatusBadRequest},
 		"an action":                   {actions, `{` + question + `, "action": {"name": "x"}}`, http.StatusBadRequest},
 		"no resource":                 {actions, `{"subject": {"type": "user", "id": "123"}}`, http.StatusBadRequest},
+		"nobody":                      {actions, `{"resource": {"type": "unknown", "id": "1"}}`, http.StatusBadRequest},
+		"no id of a resource":         {actions, `{"subject": {"type": "user", "id": "123"}, "resource": {"type": "unknown"}}`, http.StatusBadRequest},
+		"no type of subjects":         {subjects, `{"subject": {}, "action": {"name": "can_read"}, "resource": {"type": "account", "id": "123"}}`, http.StatusBadRequest},
+		"no action":                   {subjects, `{"subject": {"type": "user"}, "resource": {"type": "account", "id": "123"}}`, http.StatusBadRequest},
 		"no subject":                  {subjects, `{"action": {"name": "can_read"}, "resource": {"type": "account", "id": "123"}}`, http.StatusBadRequest},
 		"identities":                  {subjects, `{"subject": {"type": "identity"}, "action": {"name": "can_read"}, "resource": {"type": "account", "id": "123"}}`, http.StatusNotImplemented},
 		"wildcards":                   {actions, `{"subject": {"type": "user", "id": "123"}, "resource": {"type": "cognito-idp", "id": "userpool/x"}}`, http.StatusNotImplemented},
@@ -152,6 +156,7 @@ func TestSearch(t *testing.T) {
 		`{` + found + `"action": {"name": "can_read"}, "resource": {"type": "arn"}}`:           http.StatusBadRequest,
 		`{` + found + `"action": {"name": "read"}, "resource": {"type": "order"}}`:             http.StatusNotImplemented,
 		`{"action": {"name": "can_read"}, "resource": {"type": "document"}}`:                   http.StatusBadRequest,
+		`{"action": {"name": "can_read"}, "resource": {"type": "unknown"}}`:                    http.StatusBadRequest,
 		`{` + found + `"action": {"name": "can_read"}, "resource": {"type": "Not a service"}}`: http.StatusBadRequest,
 	} {
 		w := s.send("POST", resources, body)

@@ -70,10 +70,10 @@ func (x *exchange) searchActions() error {
 	if s.evaluation.action != nil {
 		return invalid("an action search has no action")
 	}
+	if err := s.needs(evaluation{action: &action{name: "any"}}); err != nil {
+		return err
+	}
 	return x.search(s, func(d *server.Deployment) error {
-		if s.evaluation.resource == nil {
-			return invalid("no resource.type")
-		}
 		names, complete := d.Bundle.Actions(s.evaluation.resource.service())
 		if !complete {
 			return status.Error(codes.Unimplemented, "policies allow actions of this service by wildcards or NotAction, so there is no list of them")
@@ -92,14 +92,12 @@ func (x *exchange) searchResources() error {
 	if err != nil {
 		return err
 	}
-	of, asked, by := s.evaluation.resource, s.evaluation.action, s.evaluation.subject
-	switch {
-	case by == nil || by.kind == "" || by.id == "":
-		return invalid("no subject.type or subject.id")
-	case of == nil || of.kind == "":
+	of, asked := s.evaluation.resource, s.evaluation.action
+	if of == nil {
 		return invalid("no resource.type")
-	case asked == nil || asked.name == "":
-		return invalid("no action.name")
+	}
+	if err := s.needs(evaluation{resource: &entity{kind: of.kind, id: "any"}}); err != nil {
+		return err
 	}
 	return x.search(s, func(d *server.Deployment) error {
 		service := of.kind
@@ -143,8 +141,11 @@ func (x *exchange) searchSubjects() error {
 		return err
 	}
 	of := s.evaluation.subject
-	if of == nil || of.kind == "" {
+	if of == nil {
 		return invalid("no subject.type")
+	}
+	if err := s.needs(evaluation{subject: &entity{kind: of.kind, id: "any"}}); err != nil {
+		return err
 	}
 	return x.search(s, func(d *server.Deployment) error {
 		var ids []string
@@ -167,6 +168,15 @@ func (x *exchange) searchSubjects() error {
 		}
 		return nil
 	})
+}
+
+// needs refuses a search that lacks another part than the open one, also if there
+// is nothing to try.
+func (s *search) needs(open evaluation) error {
+	if name := open.or(s.evaluation).missing(); name != "" {
+		return invalid("no %s", name)
+	}
+	return nil
 }
 
 // try adds a candidate: the search's evaluation with the part that it is for.
