@@ -65,11 +65,15 @@ func (p *Pattern) Template() []Token {
 	if p.shape == shapeExact {
 		return []Token{{Text: p.prefix}}
 	}
-	out := make([]Token, len(p.tokens))
-	for i, t := range p.tokens {
-		out[i] = Token{Kind: tokenKinds[t.kind], Text: t.text, Part: t.segment && t.kind != literal}
+	out := make([]Token, 0, len(p.tokens))
+	for _, t := range p.tokens {
+		x := Token{Kind: tokenKinds[t.kind], Text: t.text, Part: t.segment && t.kind != literal}
 		if t.kind == reserved {
-			out[i].Variable = &Variable{Key{t.variable.key.name, t.variable.key.kind, t.variable.key.list}, t.variable.fallback, t.variable.hasDefault}
+			x.Variable = &Variable{Key{t.variable.key.name, t.variable.key.kind, t.variable.key.list}, t.variable.fallback, t.variable.hasDefault}
+		}
+		out = append(out, x)
+		for range t.count - 1 {
+			out = append(out, x)
 		}
 	}
 	return out

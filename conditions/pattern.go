@@ -31,6 +31,7 @@ type token struct {
 	kind tokenKind
 	// segment keeps a wildcard, or a variable's text, from crossing a colon.
 	segment  bool
+	count    int32  // of code points, of one
 	text     string // of a literal
 	variable *variable
 }
@@ -126,7 +127,11 @@ func (v *Vocabulary) scan(text string, wildcards, variables bool) ([]token, erro
 			}
 		case wildcards && c == '?':
 			flush()
-			tokens = append(tokens, token{kind: one})
+			if n := len(tokens); n > 0 && tokens[n-1].kind == one {
+				tokens[n-1].count++
+			} else {
+				tokens = append(tokens, token{kind: one, count: 1})
+			}
 		case variables && c == '$' && strings.HasPrefix(text[i:], "${"):
 			end := strings.IndexByte(text[i:], '}')
 			if end < 0 {
@@ -320,7 +325,7 @@ func (p *Pattern) Expand(c *Context) (text string, ok bool) {
 		case star:
 			b.WriteByte('*')
 		case one:
-			b.WriteByte('?')
+			b.WriteString(strings.Repeat("?", int(t.count)))
 		case literal:
 			b.WriteString(t.text)
 		case reserved:
@@ -359,6 +364,7 @@ func (p *Pattern) glob(s string, texts *[maxVariables]string) bool {
 		inner, innerVar = -1, 0
 		innerAt         int
 		tokens          = p.tokens
+		ascii           letters
 	)
 	for {
 		if ti == len(tokens) {
@@ -379,7 +385,7 @@ func (p *Pattern) glob(s string, texts *[maxVariables]string) bool {
 			}
 			free, freeVar, freeAt, inner = ti, vi, at, -1
 			continue
-		} else if n := p.step(t, s, at, vi, texts); n >= 0 {
+		} else if n := p.step(t, s, at, vi, texts, &ascii); n >= 0 {
 			at += n
 			ti++
 			if t.kind == reserved {
@@ -418,12 +424,10 @@ func (p *Pattern) skip(s string, at, ti int) int {
 
 // step returns how many bytes of s at position at the token takes, negative if
 // it does not match there.
-func (p *Pattern) step(t *token, s string, at, vi int, texts *[maxVariables]string) int {
+func (p *Pattern) step(t *token, s string, at, vi int, texts *[maxVariables]string, ascii *letters) int {
 	switch t.kind {
 	case one:
-		if at < len(s) && (!t.segment || s[at] != ':') {
-			return runeLen(s, at)
-		}
+		return t.codePoints(s, at, ascii)
 	case literal:
 		if p.hasText(s[at:], t.text) {
 			return len(t.text)
@@ -436,6 +440,52 @@ func (p *Pattern) step(t *token, s string, at, vi int, texts *[maxVariables]stri
 	case star:
 	}
 	return -1
+}
+
+// letters says whether a text is all ASCII, once somebody asked.
+type letters uint8
+
+const (
+	lettersUnknown letters = iota
+	lettersASCII
+	lettersOther
+)
+
+func (l *letters) ascii(s string) bool {
+	if *l == lettersUnknown {
+		*l = lettersASCII
+		for i := range len(s) {
+			if s[i] >= utf8.RuneSelf {
+				*l = lettersOther
+				break
+			}
+		}
+	}
+	return *l == lettersASCII
+}
+
+// codePoints returns how many bytes of s at position at the token's code points
+// take, negative if there are not so many. A run of them behind a star is tried at
+// every position, so that a long one must not be walked each time.
+func (t *token) codePoints(s string, at int, ascii *letters) int {
+	count := int(t.count)
+	switch {
+	case len(s)-at < count:
+		return -1
+	case count > 8 && ascii.ascii(s):
+		if t.segment && strings.IndexByte(s[at:at+count], ':') >= 0 {
+			return -1
+		}
+		return count
+	}
+	end := at
+	for range count {
+		if end >= len(s) || t.segment && s[end] == ':' {
+			return -1
+		}
+		end += runeLen(s, end)
+	}
+	return end - at
 }
 
 // runeLen is the length of the code point at s[at]; a byte that is not UTF-8

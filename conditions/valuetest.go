@@ -263,7 +263,7 @@ func written(tokens []token) string {
 		case star:
 			b.WriteByte('*')
 		case one:
-			b.WriteByte('?')
+			b.WriteString(strings.Repeat("?", int(t.count)))
 		case literal, reserved:
 			for j := 0; j < len(t.text); j++ {
 				switch c := t.text[j]; c {
