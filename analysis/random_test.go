@@ -171,6 +171,9 @@ func (g small) request(t testing.TB) *engine.Request {
 // TestRandom compares random policies, and looks by chance for what is said not
 // to be there. What is said to be there the interpreters confirm.
 func TestRandom(t *testing.T) {
+	if raceEnabled && *randomN == 2000 {
+		*randomN = 100 // the race detector is for the others
+	}
 	var found, never, unknown, asked int
 	reasons := map[string]int{}
 	for i := range uint64(*randomN) {
@@ -203,7 +206,7 @@ func TestRandom(t *testing.T) {
 	}
 	t.Logf("%d found, %d never, %d unknown; %d requests", found, never, unknown, asked)
 	for reason, n := range reasons {
-		if n > *randomN/200 {
+		if n > *randomN/200+5 {
 			t.Log(n, reason)
 		}
 	}
