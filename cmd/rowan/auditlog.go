@@ -19,6 +19,7 @@ import (
 	"github.com/rowan-authz/rowan/cmd/internal/audit"
 	"github.com/rowan-authz/rowan/cmd/internal/decide"
 	"github.com/rowan-authz/rowan/cmd/internal/metrics"
+	"github.com/rowan-authz/rowan/cmd/internal/trace"
 	"github.com/rowan-authz/rowan/engine"
 )
 
@@ -42,6 +43,7 @@ type witness struct {
 	log     *audit.Log
 	metrics *metrics.Metrics
 	recent  *audit.Recent
+	tracer  *trace.Tracer
 }
 
 // claim keeps standard output for the log, if that is where it goes: what else
@@ -164,7 +166,7 @@ func writeKeyPair(file string) error {
 }
 
 // watches reports whether anybody is to be told of decisions.
-func (w *witness) watches() bool { return w.log != nil || w.metrics != nil }
+func (w *witness) watches() bool { return w.log != nil || w.metrics != nil || w.tracer != nil }
 
 // record remembers and counts a decision; after an error it must not be given.
 func (w *witness) record(ctx context.Context, r *audit.Record) error {
@@ -172,7 +174,9 @@ func (w *witness) record(ctx context.Context, r *audit.Record) error {
 	if r.Kind == "rows" {
 		w.metrics.Rows(r.Rows, r.Allowed)
 	}
-	return w.log.Write(ctx, r)
+	err := w.log.Write(ctx, r)
+	w.tracer.Decision(ctx, r, err)
+	return err
 }
 
 // decided remembers and counts an answer to a question.

@@ -62,7 +62,7 @@ func (f *authorizeFlags) open(ctx context.Context, s *serveCommand, d *decide.De
 	if grpcListen != "" {
 		x, err := f.openGRPC(ctx, grpcListen, rpc.Options{
 			Decider: d, TLS: withProtocols(config, "h2"), Trusted: s.Dev, InFlight: f.MaxCalls, Log: o.Log, Register: extauthz.New(checker).Register,
-			Metrics: w.metrics,
+			Metrics: w.metrics, Stats: w.tracer.GRPC(),
 		})
 		if err != nil {
 			return nil, fmt.Errorf("grpc: %w", err)
@@ -71,7 +71,7 @@ func (f *authorizeFlags) open(ctx context.Context, s *serveCommand, d *decide.De
 	}
 	if httpListen != "" {
 		x, err := f.openHTTP(ctx, httpListen, web.Options{
-			Decider: d, Edge: checker, TLS: withProtocols(config, "h2", "http/1.1"), Trusted: s.Dev, InFlight: f.MaxCalls, Log: o.Log, Metrics: w.metrics,
+			Decider: d, Edge: checker, TLS: withProtocols(config, "h2", "http/1.1"), Trusted: s.Dev, InFlight: f.MaxCalls, Log: o.Log, Metrics: w.metrics, Wrap: w.tracer.Services,
 		})
 		if err != nil {
 			return all, fmt.Errorf("http: %w", err)

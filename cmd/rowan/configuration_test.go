@@ -31,16 +31,23 @@ const configurationPage = "../../docs/configuration.md"
 // environment says what the variables are for that rowan reads. That these are all
 // is tested.
 var environment = map[string]string{
-	"AWS_ACCESS_KEY_ID":     "with `--endpoint`, the access key of the administrator who asks; with `prove-filter`, of DynamoDB",
-	"AWS_REGION":            "`prove-filter`: the region of DynamoDB",
-	"AWS_SECRET_ACCESS_KEY": "the secret of `AWS_ACCESS_KEY_ID`",
-	"AWS_SESSION_TOKEN":     "the session token of `AWS_ACCESS_KEY_ID`, if it is temporary",
-	"DATABASE_URL":          "`drift` and `prove-filter`: the PostgreSQL to compare with, or to prove on",
-	"GOGC":                  "if it is set, `serve` leaves the pace of garbage collection to it",
-	"GOMEMLIMIT":            "if it is set, `serve` does not take the limit of its container for the one of its memory",
-	"NO_COLOR":              "if it is set, output has no colours unless `--color always` says so",
-	"ROWAN_SECRET_…":        "`serve`: the secret access key of the administrator whose access key id stands behind the prefix",
-	"XDG_STATE_HOME":        "where `serve` keeps its data directory without `--data`; only an absolute path counts",
+	"AWS_ACCESS_KEY_ID":                  "with `--endpoint`, the access key of the administrator who asks; with `prove-filter`, of DynamoDB",
+	"AWS_REGION":                         "`prove-filter`: the region of DynamoDB",
+	"AWS_SECRET_ACCESS_KEY":              "the secret of `AWS_ACCESS_KEY_ID`",
+	"AWS_SESSION_TOKEN":                  "the session token of `AWS_ACCESS_KEY_ID`, if it is temporary",
+	"DATABASE_URL":                       "`drift` and `prove-filter`: the PostgreSQL to compare with, or to prove on",
+	"GOGC":                               "if it is set, `serve` leaves the pace of garbage collection to it",
+	"GOMEMLIMIT":                         "if it is set, `serve` does not take the limit of its container for the one of its memory",
+	"NO_COLOR":                           "if it is set, output has no colours unless `--color always` says so",
+	"OTEL_EXPORTER_OTLP_ENDPOINT":        "the collector that `serve` tells of calls and decisions without `--otlp-endpoint`, and that `--audit otlp` writes to",
+	"OTEL_EXPORTER_OTLP_PROTOCOL":        "traces are told over `http/protobuf` alone: another one is refused",
+	"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "the collector for traces alone, with the path",
+	"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "as `OTEL_EXPORTER_OTLP_PROTOCOL`",
+	"OTEL_SDK_DISABLED":                  "`true` has nobody told of traces without `--otlp-endpoint`",
+	"OTEL_TRACES_EXPORTER":               "`none` does what `OTEL_SDK_DISABLED` does",
+	"OTEL_TRACES_SAMPLER":                "which traces are told without `--trace-sample`, as OpenTelemetry has it",
+	"ROWAN_SECRET_…":                     "`serve`: the secret access key of the administrator whose access key id stands behind the prefix",
+	"XDG_STATE_HOME":                     "where `serve` keeps its data directory without `--data`; only an absolute path counts",
 }
 
 // TestConfigurationReference holds docs/configuration.md to the flags, the
@@ -155,7 +162,7 @@ func writeEnvironment(t *testing.T, b *bytes.Buffer) {
 	}
 	b.WriteString(`
 Libraries read more: Go's (` + "`SSL_CERT_FILE`, `HTTPS_PROXY`" + ` and the like), pgx the ` + "`PG…`" + ` variables of PostgreSQL, and with
-` + "`--audit otlp` OpenTelemetry its `OTEL_EXPORTER_OTLP_…`" + `.
+` + "`--audit otlp` and for traces OpenTelemetry its `OTEL_…`" + `.
 
 `)
 }

@@ -60,7 +60,7 @@ func (f *gatewayFlags) open(ctx context.Context, live *server.Live, o *server.Op
 			return all, fmt.Errorf("%s: %w", x.name, err)
 		}
 		all = append(all, service{"guarding " + x.name, l, func(ctx context.Context, l net.Listener) error {
-			return gateway.Serve(ctx, l, handler, o.Log)
+			return gateway.Serve(ctx, l, w.tracer.Gateway(x.name, handler), o.Log)
 		}})
 	}
 	return all, nil

@@ -52,6 +52,7 @@ type serveCommand struct {
 	Authorize authorizeFlags `embed:""`
 	Audit     auditFlags     `embed:""`
 	Admin     adminFlags     `embed:""`
+	Trace     traceFlags     `embed:""`
 
 	Check bool `help:"Read and open all that is named, say what would be served, and end. Nothing is written, and nothing listened on."`
 	// checked is what --check has found, nil without it.
@@ -163,6 +164,10 @@ func (s *serveCommand) serve(ctx context.Context, c *console, b *bundles, first 
 		return err
 	}
 	defer func() { err = errors.Join(err, w.log.Close()) }()
+	if err := s.Trace.open(ctx, c, s.Audit.Mask, log, w); err != nil {
+		return err
+	}
+	defer w.tracer.Close()
 	services, err := s.open(ctx, live, &options, config, w)
 	defer func() {
 		for _, x := range services {

@@ -21,6 +21,7 @@ import (
 	"github.com/rowan-authz/rowan/cmd/internal/edge"
 	"github.com/rowan-authz/rowan/cmd/internal/metrics"
 	"github.com/rowan-authz/rowan/cmd/internal/rpc"
+	"github.com/rowan-authz/rowan/cmd/internal/trace"
 )
 
 // Options say how questions are served. Decider, Edge and Log are required.
@@ -41,7 +42,9 @@ type Options struct {
 	InFlight int
 	// Metrics counts what is refused, and panics; nil does not.
 	Metrics *metrics.Metrics
-	Log     *slog.Logger
+	// Wrap wraps what answers, for traces; nil does not.
+	Wrap func(http.Handler) http.Handler
+	Log  *slog.Logger
 }
 
 // Bounds of requests. Headers hold an ID token of up to 16 KiB.
@@ -109,6 +112,7 @@ func New(o Options) (*Server, error) {
 		"GET /-/ready":                           (*exchange).ready,
 	} {
 		s.routes.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			trace.Route(r.Context(), pattern)
 			x := &exchange{Server: s, w: w, r: r}
 			if err := answer(x); err != nil {
 				x.fail(err)
@@ -186,8 +190,12 @@ func (x *exchange) recovered() {
 // Serve answers on l until ctx ends. It then takes no more connections, lets
 // requests that are under way come to their end, and returns.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	var h http.Handler = s
+	if s.options.Wrap != nil {
+		h = s.options.Wrap(s)
+	}
 	hs := &http.Server{
-		Handler: s, MaxHeaderBytes: maxHeaderBytes,
+		Handler: h, MaxHeaderBytes: maxHeaderBytes,
 		ReadHeaderTimeout: headerWithin, ReadTimeout: requestWithin, WriteTimeout: answerWithin, IdleTimeout: idleWithin,
 		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		ErrorLog: slog.NewLogLogger(s.options.Log.Handler(), slog.LevelWarn),

@@ -158,7 +158,7 @@ function row(d) {
   const rows = d.kind === 'rows' ? ' ' + d.allowed + ' of ' + d.rows + ' rows' : '';
   return el('tr', { class: 'new' },
     el('td', { class: 'time mono' }, d.at.slice(11, 23)),
-    el('td', {}, el('span', { class: d.decision }, d.decision), rows),
+    el('td', { class: 'verdict' }, el('span', { class: d.decision }, d.decision), rows),
     el('td', { class: 'mono action' }, d.action), el('td', { class: 'mono' }, d.resource), el('td', { class: 'mono' }, short, d.identity ? ' ' + d.identity : ''),
     el('td', { class: 'took' }, d.tookNanos >= 1e6 ? (d.tookNanos / 1e6).toFixed(1) + ' ms' : Math.round(d.tookNanos / 1e3) + ' µs'),
     el('td', {}, el('button', { type: 'button', class: 'small', 'aria-label': 'Why was ' + d.action + ' ' + d.decision + '?', onclick: () => why(d.id) }, 'Why?')));
