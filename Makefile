@@ -111,6 +111,10 @@ cover: needs ## Test every module and print how much of it the tests reach.
 	@.ci/test -coverprofile=cover.out
 	@.ci/each sh -c 'go tool cover -func=cover.out | tail -n 1; rm -f cover.out'
 
+.PHONY: catalogue
+catalogue: ## Fetch AWS's actions and context keys with npm, for policy/catalogue.
+	@cd internal/tools && GOWORK=off go run ./catalogue ../../policy/catalogue/catalogue.txt.gz
+
 .PHONY: gen
 gen: tools ## Generate what is generated.
 	@PATH="$(tools_dir):$$PATH" .ci/each go generate ./...

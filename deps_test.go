@@ -34,6 +34,17 @@ func TestEngineLinksOnlyTheArrow(t *testing.T) {
 	require.ElementsMatch(t, []string{module + "/conditions", module + "/policy", module + "/engine"}, linked)
 }
 
+// TestNobodyLinksTheCatalogue keeps the catalogue of AWS's actions out of whoever does not import it:
+// what decides, what reads policies, and the linter itself.
+func TestNobodyLinksTheCatalogue(t *testing.T) {
+	packages := []string{"./conditions", "./policy", "./policy/lint", "./engine", "./analysis", "./identity/...", "./access/...", "./bundle/..."}
+	out := goTool(t, ".", append([]string{"list", "-deps"}, packages...)...)
+	require.Contains(t, out, module+"/policy/lint\n")
+	require.NotContains(t, out, module+"/policy/catalogue")
+	lint := goTool(t, ".", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./policy/lint")
+	require.ElementsMatch(t, []string{module + "/conditions", module + "/policy", module + "/policy/lint"}, strings.Fields(lint))
+}
+
 // TestAccessLinksOnlyTheArrow holds each access package of the root module to the arrow: beside the
 // standard library the three packages before it, itself, and what is internal to these.
 func TestAccessLinksOnlyTheArrow(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/rowan-authz/rowan/engine"
 	"github.com/rowan-authz/rowan/identity"
 	"github.com/rowan-authz/rowan/policy"
+	"github.com/rowan-authz/rowan/policy/lint"
 )
 
 // Bundle is what Load read. It is immutable and safe for concurrent use.
@@ -49,7 +50,7 @@ type Bundle struct {
 	vocabulary *conditions.Vocabulary
 	sources    []source
 	documents  []*document // of all kinds, in the order of files and places
-	warnings   []policy.Finding
+	warnings   []lint.Finding
 	names      map[place]string
 
 	serviceControl, resourceControl []*engine.Set
@@ -215,23 +216,25 @@ func (b *Bundle) policyName(ref engine.StatementRef) string {
 }
 
 // Lint returns what a reviewer should see, in the order of files and places:
-// lawful writing that is probably not meant, and documents over the size
-// limits of AWS. The documents of a loaded bundle are valid.
-func (b *Bundle) Lint() []policy.Finding {
-	var out []policy.Finding
+// the findings of lint in every document, with what is known of the tables, and
+// those in the pools. The catalogue of AWS's actions may be nil. The documents
+// of a loaded bundle are valid; a finding that is Refused is one over the size
+// limits of AWS.
+func (b *Bundle) Lint(catalogue lint.Catalogue) []lint.Finding {
+	out := slices.Clone(b.warnings)
+	o := lint.Options{Vocabulary: b.vocabulary, Catalogue: catalogue, Tables: b.lintTables()}
 	for _, d := range b.documents {
-		for _, f := range policy.Lint(d.Document, d.kind, b.vocabulary) {
+		if o.Source = nil; d.path == "" {
+			o.Source = b.Source(d.Name)
+		}
+		for _, f := range lint.Check(d.Document, d.kind, o) {
 			// The inline policies of a role have one limit together.
-			if d.path != "" && d.kind == policy.Identity && f.Severity == policy.Limit && f.Pos == (policy.Position{}) {
+			if d.path != "" && (d.kind == policy.Identity && f.Code == "policy-size" || f.Code == "missing-version") {
 				continue
 			}
 			f.Path = d.path + f.Path
 			out = append(out, f)
 		}
-	}
-	for _, f := range b.warnings {
-		at, _ := slices.BinarySearchFunc(out, f, compareFindings)
-		out = slices.Insert(out, at, f)
 	}
 	// Source: IAM User Guide, "IAM and AWS STS quotas".
 	for _, r := range b.Roles {
@@ -240,18 +243,42 @@ func (b *Bundle) Lint() []policy.Finding {
 	for _, a := range b.Administrators {
 		out = a.attached.sized(out, "a user", 2048)
 	}
+	slices.SortStableFunc(out, lint.Compare)
+	return out
+}
+
+// LintDocument returns the kind of the document that is a file of the bundle,
+// and what lint is to know of it, so that its findings can be mended; ok is
+// false for a file that holds none, or several.
+func (b *Bundle) LintDocument(file string, catalogue lint.Catalogue) (policy.Kind, lint.Options, bool) {
+	for _, d := range b.documents {
+		if d.Name == file && d.path == "" {
+			return d.kind, lint.Options{Vocabulary: b.vocabulary, Catalogue: catalogue, Tables: b.lintTables()}, true
+		}
+	}
+	return 0, lint.Options{}, false
+}
+
+func (b *Bundle) lintTables() []lint.Table {
+	out := make([]lint.Table, len(b.Tables))
+	for i, t := range b.Tables {
+		out[i] = lint.Table{ARN: t.ARN, PartitionKey: t.PartitionKey.Name, SortKey: t.SortKey.Name}
+		for _, x := range t.Indexes {
+			out[i].Indexes = append(out[i].Indexes, lint.Index{Name: x.Name, PartitionKey: x.PartitionKey.Name, SortKey: x.SortKey.Name})
+		}
+	}
 	return out
 }
 
 // sized adds what is wrong with the size of inline policies.
-func (a *attached) sized(out []policy.Finding, whose string, most int) []policy.Finding {
+func (a *attached) sized(out []lint.Finding, whose string, most int) []lint.Finding {
 	size := 0
 	for _, d := range a.inlines {
 		size += d.size
 	}
 	if size > most {
-		out = append(out, policy.Finding{Severity: policy.Limit, Error: *fault(a.file, policy.Position{}, "/inline",
-			"%d characters without white space: the limit of the inline policies of %s is %d", size, whose, most)})
+		out = append(out, lint.New("role-policy-size", a.file, policy.Position{}, "/inline",
+			"%d characters without white space: the limit of the inline policies of %s is %d", size, whose, most))
 	}
 	return out
 }

@@ -59,12 +59,12 @@ func TestGuides(t *testing.T) {
 	metadata, err := os.ReadFile(fullDir + "/providers/Corp.xml")
 	require.NoError(t, err)
 	shown["providers/Corp.xml"] = string(metadata)
-	require.Empty(t, load(t, demoWith(t, shown)).Lint())
+	require.Empty(t, load(t, demoWith(t, shown)).Lint(nil))
 
 	shown, _ = blocks(t, "providers.md") // cmd/internal/e2e signs in with it
 	require.Len(t, shown, 12)
 	shown["providers/Corp.xml"] = string(metadata)
-	require.Empty(t, load(t, files(shown)).Lint())
+	require.Empty(t, load(t, files(shown)).Lint(nil))
 
 	shown, text := blocks(t, "testing-policies.md")
 	require.Len(t, shown, 1)

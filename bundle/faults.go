@@ -63,11 +63,3 @@ func (f *faults) err() error {
 	})
 	return f.all
 }
-
-// compareFindings puts findings in the order of files and places.
-func compareFindings(a, b policy.Finding) int {
-	return cmp.Or(
-		strings.Compare(a.Name, b.Name),
-		cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Column, b.Pos.Column),
-	)
-}

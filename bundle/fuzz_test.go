@@ -67,7 +67,7 @@ func FuzzLoad(f *testing.F) {
 			placed(t, err, name, []byte(text+" "))
 			return
 		}
-		b.Lint()
+		b.Lint(nil)
 		a, err := b.IdentityAccount()
 		require.NoError(t, err)
 		require.Len(t, a.Roles, len(b.Roles))

@@ -64,7 +64,14 @@ func TestLoadFull(t *testing.T) {
 	require.Len(t, b.ServiceControl, 2)
 	require.Equal(t, "00-root", b.ServiceControl[0].Name)
 	require.Len(t, b.ResourceControl, 1)
-	require.Empty(t, b.Lint())
+	var findings []string
+	for _, f := range b.Lint(nil) {
+		findings = append(findings, f.Code)
+	}
+	require.Equal(t, []string{
+		"leading-keys-null-guard", "null-guard", "attributes-without-select", "attributes-without-return-values",
+		"index-partition-key", "leading-keys-null-guard",
+	}, findings)
 }
 
 func TestLoadPools(t *testing.T) {
@@ -584,13 +591,13 @@ func TestLint(t *testing.T) {
 		"roles/S.yaml", "inline:\n  I: {"+statement+"}}\n  J: {"+statement+", Condition: {StringEquals: {my:key: a}}}}\n",
 	))
 	var got []string
-	for _, f := range b.Lint() {
+	for _, f := range b.Lint(nil) {
 		got = append(got, f.Severity.String()+" "+f.Name+":"+f.Pos.String()+" "+f.Path)
 	}
 	column := len("  J: {"+statement+", Condition: {StringEquals: {") + 1
 	require.Equal(t, []string{
-		"limit b/policies/P.json:0:0 ",
+		"error b/policies/P.json:0:0 ",
+		"error b/roles/S.yaml:0:0 /inline",
 		fmt.Sprintf("warning b/roles/S.yaml:3:%d /inline/J/Statement/0/Condition/StringEquals/my:key", column),
-		"limit b/roles/S.yaml:0:0 /inline",
 	}, got)
 }

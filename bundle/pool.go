@@ -286,7 +286,7 @@ func (l *loader) known(p *identity.PoolProvider, n node) {
 	case p.Name == "graph.facebook.com" && l.unregistered(p.Name):
 		n.fault("no providers/NAME.yaml with facebook: its access tokens must be asked about")
 	case p.Name == "www.amazon.com" || p.Name == "api.twitter.com":
-		l.warn(n, "nothing here verifies tokens of %s: nobody can sign in with them", p.Name)
+		l.warn("unverifiable-provider", n, "nothing here verifies tokens of %s: nobody can sign in with them", p.Name)
 	case p.Kind == identity.UserPoolProvider:
 		if u := l.bundle.ownUserPool(p); u != nil && p.Name != userPoolKey(u.ID) {
 			n.fault("the user pool %s is called %s as a provider", u.ID, userPoolKey(u.ID))

@@ -6,14 +6,12 @@ import (
 
 	"github.com/rowan-authz/rowan/identity"
 	"github.com/rowan-authz/rowan/identity/userpool"
-	"github.com/rowan-authz/rowan/policy"
+	"github.com/rowan-authz/rowan/policy/lint"
 )
 
 // warn notes lawful writing that is probably not meant, for Bundle.Lint.
-func (l *loader) warn(n node, format string, args ...any) {
-	l.bundle.warnings = append(l.bundle.warnings, policy.Finding{
-		Severity: policy.Warning, Error: *fault(n.file.name, n.pos(), n.path, format, args...),
-	})
+func (l *loader) warn(code string, n node, format string, args ...any) {
+	l.bundle.warnings = append(l.bundle.warnings, lint.New(code, n.file.name, n.pos(), n.path, format, args...))
 }
 
 // reviewRoles refuses roles by token of those who do not know our roles, and
@@ -31,9 +29,9 @@ func (l *loader) reviewRoles(p *identity.PoolProvider, n node) {
 		at := n.member("rules").element(i)
 		switch client := l.writer(p, r.Claim); {
 		case client != "":
-			l.warn(at, "the claim %q chooses a role, and users can write it with the client %q: leave it out of writeAttributes", short(r.Claim), client)
+			l.warn("writable-role-claim", at, "the claim %q chooses a role, and users can write it with the client %q: leave it out of writeAttributes", short(r.Claim), client)
 		case r.Match == "Contains" && slices.Contains(personalClaims, r.Claim):
-			l.warn(at, "contains on the claim %q, whose text users choose: %q is also within longer texts", short(r.Claim), short(r.Value))
+			l.warn("loose-role-claim", at, "contains on the claim %q, whose text users choose: %q is also within longer texts", short(r.Claim), short(r.Value))
 		}
 	}
 }
@@ -42,7 +40,7 @@ func (l *loader) reviewRoles(p *identity.PoolProvider, n node) {
 func (l *loader) reviewTags(p *identity.PoolProvider, n node) {
 	for _, t := range p.PrincipalTags.Claims {
 		if client := l.writer(p, t.Claim); client != "" {
-			l.warn(n.member(t.Tag), "the claim %q makes the tag %q, and users can write it with the client %q: leave it out of writeAttributes",
+			l.warn("writable-tag-claim", n.member(t.Tag), "the claim %q makes the tag %q, and users can write it with the client %q: leave it out of writeAttributes",
 				short(t.Claim), t.Tag, client)
 		}
 	}

@@ -76,7 +76,6 @@ func FuzzParse(f *testing.F) {
 			if len(faults(want)) < policy.MaxFaults {
 				require.Equal(t, faults(want), faults(got), "%s", kind)
 			}
-			policy.Lint(doc, kind, conditions.AWS())
 		}
 	})
 }

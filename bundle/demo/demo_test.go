@@ -18,7 +18,7 @@ import (
 func TestDemo(t *testing.T) {
 	b, err := bundle.Load(demo.FS, "demo", conditions.AWS())
 	require.NoError(t, err)
-	require.Empty(t, b.Lint())
+	require.Empty(t, b.Lint(nil))
 	suites, err := b.Suites()
 	require.NoError(t, err)
 	r := bundle.Run(b, suites, bundle.RunOptions{Now: time.Unix(0, 0)})

@@ -10,12 +10,13 @@ import (
 
 // commandLine is the grammar of the command line.
 type commandLine struct {
-	Format string `enum:"text,json,junit" default:"text" placeholder:"FORMAT" help:"Print text, or json for programs; for tests also junit."`
+	Format string `enum:"text,json,junit,sarif" default:"text" placeholder:"FORMAT" help:"Print text, or json for programs; for tests also junit, for lint also sarif."`
 	Color  string `enum:"auto,always,never" default:"auto" placeholder:"WHEN" help:"Use colours always, never or auto. Auto means on a terminal, unless NO_COLOR is set."`
 
 	Eval       evalCommand       `cmd:"" help:"Decide scenarios: one answer a line."`
 	Explain    explainCommand    `cmd:"" help:"Decide scenarios and say why."`
 	Validate   validateCommand   `cmd:"" help:"Report every fault of policies or of a bundle."`
+	Lint       lintCommand       `cmd:"" help:"Find what policies give away, and what does not mean what it seems to."`
 	Fmt        fmtCommand        `cmd:"" help:"Print policies in their one form."`
 	Test       testCommand       `cmd:"" help:"Run the unit tests of a bundle."`
 	Bench      benchCommand      `cmd:"" help:"Measure how fast the questions of a bundle's tests are decided."`
@@ -64,6 +65,8 @@ func (l *commandLine) checkFormat(command string) error {
 		formats = map[string]bool{"text": true}
 	case "test":
 		formats["junit"] = true
+	case "lint":
+		formats["sarif"] = true
 	}
 	if !formats[l.Format] {
 		return fmt.Errorf("%s has no --format %s", command, l.Format)

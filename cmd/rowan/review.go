@@ -5,6 +5,7 @@ import (
 
 	"github.com/rowan-authz/rowan/conditions"
 	"github.com/rowan-authz/rowan/policy"
+	"github.com/rowan-authz/rowan/policy/lint"
 )
 
 // review is what validation says of a file or a bundle.
@@ -42,11 +43,11 @@ func (v *reviewer) bundle(c *console, dir string) error {
 	if err != nil && !errors.As(err, &faults) {
 		return err
 	}
-	var lint []policy.Finding
+	var doubts []lint.Finding
 	if b != nil {
-		lint = b.Lint()
+		doubts = b.Lint(nil)
 	}
-	findings := found(faults, lint)
+	findings := found(faults, doubts)
 	return c.printReview(&review{File: dir, Valid: countFaults(findings) == 0, Kinds: []string{}, Findings: findings})
 }
 
@@ -84,23 +85,24 @@ func (v *reviewer) findings(doc *policy.Document, kind policy.Kind) []finding {
 	if errors.As(doc.Validate(kind, v.vocabulary), &faults) {
 		return found(faults, nil)
 	}
-	return found(nil, policy.Lint(doc, kind, v.vocabulary))
+	return found(nil, lint.Check(doc, kind, lint.Options{Vocabulary: v.vocabulary}))
 }
 
-func found(faults policy.Errors, lint []policy.Finding) []finding {
-	findings := make([]finding, 0, len(faults)+len(lint))
+func found(faults policy.Errors, doubts []lint.Finding) []finding {
+	findings := make([]finding, 0, len(faults)+len(doubts))
 	add := func(severity string, e *policy.Error) {
 		findings = append(findings, finding{e.Name, severity, e.Pos.Line, e.Pos.Column, e.Path, e.Err.Error()})
 	}
 	for _, e := range faults {
 		add("error", e)
 	}
-	for i := range lint {
-		severity := "warning"
-		if lint[i].Severity == policy.Limit { // AWS refuses the document
-			severity = "error"
+	for i := range doubts {
+		switch f := &doubts[i]; {
+		case f.Refused():
+			add("error", &f.Error)
+		case f.Severity > lint.Suggestion: // the rest is for `rowan lint`
+			add("warning", &f.Error)
 		}
-		add(severity, &lint[i].Error)
 	}
 	return findings
 }
