@@ -59,6 +59,7 @@ func likePattern(tokens []conditions.Token) string {
 			b.WriteByte('_')
 		case conditions.TokenText:
 			b.WriteString(likeEscape.Replace(t.Text))
+		case conditions.TokenVariable: // Tokens has none
 		}
 	}
 	return b.String()
