@@ -57,8 +57,8 @@ func faults() []fault {
 	}
 	on := func(name string) string { return fmt.Sprintf("seeded.On(%q)", name) }
 	return []fault{
-		one("any-session", "L2", "identity/sessioncache.go", "	e, ok := c.byHash[name.hash]\n	if !ok {\n		return nil\n	}\n",
-			"	if "+on("any-session")+" && c.recent.Len() > 0 {\n		return c.recent.Front().Value.(*cachedSession).session\n	}\n	e, ok := c.byHash[name.hash]\n	if !ok {\n		return nil\n	}\n"),
+		one("any-session", "L2", "identity/sessioncache.go", "	e, ok := c.byHash[name.hash]\n	if !ok {\n		c.misses.Add(1)\n		return nil\n	}\n",
+			"	if "+on("any-session")+" && c.recent.Len() > 0 {\n		return c.recent.Front().Value.(*cachedSession).session\n	}\n	e, ok := c.byHash[name.hash]\n	if !ok {\n		c.misses.Add(1)\n		return nil\n	}\n"),
 		one("half-swap", "L3", "cmd/internal/decide/answer.go", "		of := q.GetSubject()\n		if of == nil {\n			of = in.GetSubject()\n		}\n		r := &b.results[i]\n",
 			"		if "+on("half-swap")+" {\n			if x, err := s.inForce(s.now); err == nil && x != b.force {\n				b.free()\n				b.force = x\n			}\n		}\n		of := q.GetSubject()\n		if of == nil {\n			of = in.GetSubject()\n		}\n		r := &b.results[i]\n"),
 		one("stale-index", "L3", "cmd/internal/server/deployment.go", "	if now := o.Now(); d.Expired(now) {\n",
