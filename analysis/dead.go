@@ -72,12 +72,18 @@ func standing(ctx context.Context, q *Question, i, j int) (Standing, error) {
 		return out, nil
 	case Never:
 	}
-	alone := only(q.By.Identity[i], j)
-	if alone.Statements[0].Effect == policy.Deny {
-		alone.Statements[0].Effect = policy.Allow
+	alone := &Policies{Identity: []*policy.Document{only(q.By.Identity[i], j)}}
+	var not *Policies
+	if st.Effect == policy.Deny { // does it keep anything from who may do everything?
+		everything, err := policy.Parse("everything", []byte(`{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}`))
+		if err != nil {
+			return out, err
+		}
+		not = &Policies{Identity: append(alone.Identity, everything)}
+		alone = &Policies{Identity: []*policy.Document{everything}}
 	}
 	a, err = Search(ctx, &Question{
-		Vocabulary: q.Vocabulary, By: &Policies{Identity: []*policy.Document{alone}}, And: q.And, Principal: q.Principal,
+		Vocabulary: q.Vocabulary, By: alone, Not: not, And: q.And, Principal: q.Principal,
 		Keys: q.Keys, Needed: q.Needed, Formats: q.Formats, Limits: q.Limits,
 	})
 	switch {

@@ -159,3 +159,16 @@ func TestBudget(t *testing.T) {
 	require.Equal(t, analysis.Unknown, a.Verdict)
 	t.Log(time.Since(began))
 }
+
+// TestDoubts holds that no proof is claimed where a request was not looked at.
+func TestDoubts(t *testing.T) {
+	for name, x := range map[string]struct{ by, not string }{
+		"an account by a pattern": {`{"Effect":"Allow","Action":"dynamodb:GetItem","Resource":"arn:aws:dynamodb:eu-west-1:1234????????:table/T"}`, ""},
+		"two tags by case":        {all(`"StringEquals":{"aws:PrincipalTag/Env":"x"}`), all(`"StringEquals":{"aws:PrincipalTag/env":"x"}`)},
+		"several types":           {all(`"NumericEquals":{"app:k":"1"}`), all(`"NumericEquals":{"app:k":"1"}`) + "," + all(`"DateEquals":{"app:k":"2026-01-01"}`)},
+	} {
+		t.Run(name, func(t *testing.T) { require.Equal(t, analysis.Unknown, ask(t, x.by, x.not, "").Verdict) })
+	}
+	china := all(`"ArnLike":{"aws:PrincipalArn":"arn:aws-cn:iam::*:role/R"}`)
+	require.Equal(t, analysis.Found, ask(t, china, "", "").Verdict)
+}

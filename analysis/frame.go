@@ -239,6 +239,9 @@ func (f *frame) keyDimension(cache *atomCache, k conditions.Key) (*dimension, er
 		}
 	}
 	kind, asText := k.Kind, false
+	if k.Kind == conditions.Untyped && text == 0 && slices.ContainsFunc(tests, func(t *conditions.ValueTest) bool { return t.Op != tests[0].Op }) {
+		return nil, fmt.Errorf("%s is compared as values of several types", k.Name)
+	}
 	switch k.Kind {
 	case conditions.String, conditions.StringOrARN, conditions.ARN, conditions.Binary:
 		asText = true
@@ -416,7 +419,7 @@ type atomCache struct{ kept map[string]*dimension }
 
 func (c *atomCache) text(b *budget, space textSpace, u *units) (*dimension, error) {
 	var key strings.Builder
-	key.WriteString(space.name)
+	fmt.Fprintf(&key, "%s %v", space.name, space.required) // what a key looks like may depend on the world
 	for _, x := range u.all {
 		fmt.Fprintf(&key, "\x00%s", x.name)
 	}

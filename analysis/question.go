@@ -30,8 +30,8 @@ type Question struct {
 	// And are further policies that must each allow the request too: identity
 	// policies that say which requests are meant, for instance.
 	And []*Policies
-	// Principal is the ARN of who asks. Empty means anybody with policies of
-	// their own: the keys that a principal determines may then have any value.
+	// Principal is the ARN of who asks. Empty means any user or role session: the
+	// keys that a principal determines may then have any value.
 	Principal string
 	// Keys are context keys whose values are given; nil values mean that the key
 	// is absent.
@@ -112,6 +112,7 @@ type search struct {
 	principal  engine.Principal
 	replay     *replay
 	unknown    []string
+	standing   []string // doubts that no answer takes away
 	tried      int
 	limit      int
 	blocked    set // actions that are not looked at any more
@@ -185,10 +186,37 @@ func (s *search) compile() error {
 			x.each(func(st *statement) { s.statements = append(s.statements, st) })
 		}
 	}
+	s.findSpellings()
 	if err := s.actionDimension(); err != nil {
 		return err
 	}
 	return s.makeWorlds()
+}
+
+// findSpellings doubts keys that are written in two ways: a request may have two
+// tags that differ by case, of which each spelling reads its own. Source:
+// iam-semantics §2.6.
+func (s *search) findSpellings() {
+	seen := map[string]string{}
+	note := func(name string) {
+		folded := strings.ToLower(name)
+		if other, ok := seen[folded]; ok && other != name {
+			s.standing = append(s.standing, other+" and "+name+" may be two tags of one request")
+		}
+		seen[folded] = name
+	}
+	for _, st := range s.statements {
+		for i := range st.conditions {
+			note(st.conditions[i].Key().Name)
+		}
+	}
+	s.eachTemplate(func(_ string, p *conditions.Pattern, _ bool) {
+		for _, t := range p.Template() {
+			if t.Kind == conditions.TokenVariable {
+				note(t.Variable.Key.Name)
+			}
+		}
+	})
 }
 
 // hasPrincipals reports whether policies name principals.
@@ -345,10 +373,10 @@ func anybody(base *world, account, kind string) *world {
 	w.formats = maps.Clone(base.formats)
 	if kind == "User" {
 		w.needed["aws:username"] = true
-		w.formats["aws:principalarn"] = wildcards("arn:aws:iam::" + account + ":user/?*")
+		w.formats["aws:principalarn"] = wildcards("arn:?*:iam::" + account + ":user/?*").partly()
 	} else {
 		w.fixed["aws:username"] = nil
-		w.formats["aws:principalarn"] = wildcards("arn:aws:iam::" + account + ":role/?*")
+		w.formats["aws:principalarn"] = wildcards("arn:?*:iam::" + account + ":role/?*").partly()
 	}
 	return &w
 }
@@ -385,6 +413,9 @@ func (s *search) given(w *world) *world {
 func (s *search) accounts() []string {
 	var out []string
 	add := func(text string) {
+		if part := strings.SplitN(text, ":", 6); len(part) > 4 && part[4] != "*" && strings.ContainsAny(part[4], "*?$") {
+			s.standing = append(s.standing, "an account is told by a pattern: "+text)
+		}
 		for _, a := range accountPattern.FindAllString(text, -1) {
 			if !slices.Contains(out, a) {
 				out = append(out, a)
@@ -399,8 +430,12 @@ func (s *search) accounts() []string {
 			add(t.Value)
 		}
 		for i := range st.source.Conditions {
+			key := keyName(st.source.Conditions[i].Key.Value)
 			for _, v := range st.source.Conditions[i].Values {
 				add(v.Value)
+				if (key == "aws:principalaccount" || key == "aws:resourceaccount") && v.Value != "*" && strings.ContainsAny(v.Value, "*?$") {
+					s.standing = append(s.standing, "an account is told by a pattern: "+v.Value)
+				}
 			}
 		}
 	}
@@ -416,6 +451,9 @@ func (s *search) accounts() []string {
 func (s *search) run() (*Answer, error) {
 	if s.Not != nil && s.By.equal(s.Not) {
 		return &Answer{Verdict: Never}, nil
+	}
+	for _, reason := range s.standing {
+		s.doubt(reason)
 	}
 	for _, w := range s.worlds {
 		found, err := s.inWorld(w)

@@ -167,6 +167,15 @@ func (h *hunt) someone(w *world, x *Witness) string {
 
 // polish makes what is free of a witness look like what people know.
 func (h *hunt) polish(w *Witness) {
+	if arn := w.Context["aws:PrincipalArn"]; len(arn) == 1 && h.Principal == "" && strings.HasPrefix(arn[0], "arn:x:") {
+		better := *w
+		better.Context = maps.Clone(w.Context)
+		better.Principal = "arn:aws:" + strings.TrimPrefix(arn[0], "arn:x:")
+		better.Context["aws:PrincipalArn"] = []string{better.Principal}
+		if ok, err := h.confirm(&better); ok && err == nil {
+			*w = better
+		}
+	}
 	parts := strings.SplitN(w.Resource, ":", 6)
 	if len(parts) < 6 {
 		return

@@ -151,6 +151,7 @@ func (p *prover) table(ctx context.Context, r *bundle.Role, t *bundle.Table) err
 			if err != nil {
 				return err
 			}
+			Doubt(p.bundle, &m.Answer, t.ARN)
 			out.judge(&m.Answer)
 			out.Witness, out.Second = m.First, m.Second
 			p.add(out)
@@ -160,6 +161,7 @@ func (p *prover) table(ctx context.Context, r *bundle.Role, t *bundle.Table) err
 		if err != nil {
 			return err
 		}
+		Doubt(p.bundle, a, t.ARN)
 		out.judge(a)
 		p.add(out)
 	}
@@ -186,6 +188,7 @@ func (p *prover) property(ctx context.Context, x *bundle.Property) error {
 		if err != nil {
 			return err
 		}
+		Doubt(p.bundle, a, "")
 		out := Result{Check: propertyCheck, Property: x.Name, Role: r.Name, Claim: x.Name, File: x.File, Line: x.Line}
 		out.judge(a)
 		p.add(out)
@@ -253,6 +256,23 @@ func Policies(b *bundle.Bundle, r *bundle.Role, arn string) (*analysis.Policies,
 		out.Resource = &both
 	}
 	return out, nil
+}
+
+// Doubt makes a proof unknown that did not look at the policy of every resource:
+// of those that Policies was asked about by an ARN. For a table only the policies
+// of DynamoDB's other resources matter.
+func Doubt(b *bundle.Bundle, a *analysis.Answer, arn string) {
+	if a.Verdict != analysis.Never {
+		return
+	}
+	for _, x := range b.Resources {
+		part := strings.SplitN(x.ARN, ":", 4)
+		elsewhere := len(part) == 4 && part[0] == "arn" && part[2] != "dynamodb"
+		if arn == "" || !x.Covers(arn) && !elsewhere {
+			a.Verdict, a.Reason = analysis.Unknown, "the policy of resources/"+x.Name+".yaml is not looked at here"
+			return
+		}
+	}
 }
 
 // parse makes a policy of one statement, or several.

@@ -159,3 +159,35 @@ func TestOptions(t *testing.T) {
 	require.Equal(t, "b/tests/a_test.yaml", all[0].File)
 	require.Equal(t, 6, all[0].Line)
 }
+
+// TestDoubt holds that nothing is proved past the policy of a resource.
+func TestDoubt(t *testing.T) {
+	b, suites := load(t, "", allow(`"dynamodb:GetItem"`, `"`+table+`"`, own+","+there))
+	for arn, want := range map[string]proof.Verdict{
+		"arn:aws:dynamodb:us-east-1:111122223333:table/Other": proof.Unknown,
+		"arn:aws:s3:::bucket": proof.Proved,
+	} {
+		b.Resources = []*bundle.Resource{resource(t, arn)}
+		all, err := proof.Prove(context.Background(), b, proof.Options{Suites: suites})
+		require.NoError(t, err)
+		for _, r := range all {
+			if r.Check == "property" {
+				require.Equal(t, proof.Unknown, r.Verdict)
+				continue
+			}
+			require.Equal(t, want, r.Verdict, r.Check)
+		}
+	}
+}
+
+// resource loads one resource with a policy.
+func resource(t *testing.T, arn string) *bundle.Resource {
+	t.Helper()
+	b, err := bundle.Load(fstest.MapFS{
+		"rowan.yaml":       {Data: []byte("account: \"111122223333\"\nregion: us-east-1\n")},
+		"resources/X.yaml": {Data: []byte("arn: " + arn + "\npolicy: {Version: 2012-10-17, Statement: [{Effect: Allow, Principal: {AWS: \"111122223333\"}, Action: \"*\", Resource: \"*\"}]}\n")},
+	}, "x", conditions.AWS())
+	require.NoError(t, err)
+	require.Len(t, b.Resources, 1)
+	return b.Resources[0]
+}

@@ -204,8 +204,15 @@ func (x *compareCommand) role(v *conditions.Vocabulary, l analysis.Limits, old, 
 		Principal: "arn:" + from.Partition + ":sts::" + from.Account + ":assumed-role/" + name + "/" + bundle.SessionName,
 		Keys:      map[string][]string{"aws:PrincipalArn": {r.ARN}},
 	}
-	out.diff, err = analysis.Diff(context.Background(), q, x.Requests)
-	return out, err
+	if out.diff, err = analysis.Diff(context.Background(), q, x.Requests); err != nil {
+		return out, err
+	}
+	for _, d := range []*analysis.Direction{&out.diff.Gained, &out.diff.Lost} {
+		if b := slices.Concat(old.Resources, now.Resources); len(b) > 0 && d.Verdict == analysis.Never {
+			d.Verdict, d.Reason = analysis.Unknown, "the policy of resources/"+b[0].Name+".yaml is not looked at here"
+		}
+	}
+	return out, nil
 }
 
 // judge raises the exit status for what --fail-on names.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/rowan-authz/rowan/analysis"
@@ -106,11 +107,18 @@ func (w *whoCanCommand) ask(c *console, b *bundle.Bundle, r *bundle.Role, v *con
 	if err != nil {
 		return nil, err
 	}
-	return analysis.Search(context.Background(), &analysis.Question{
+	a, err := analysis.Search(context.Background(), &analysis.Question{
 		Vocabulary: v, By: policies, And: []*analysis.Policies{meant}, Limits: analysis.Limits{Time: w.Time, Now: c.now},
 		Principal: "arn:" + b.Partition + ":sts::" + b.Account + ":assumed-role/" + r.Name + "/" + bundle.SessionName,
 		Keys:      map[string][]string{"aws:PrincipalArn": {r.ARN}},
 	})
+	if err != nil {
+		return nil, err
+	}
+	if strings.ContainsAny(w.Resource, "*?") {
+		proof.Doubt(b, a, "")
+	}
+	return a, nil
 }
 
 func (c *console) printCan(role string, a *analysis.Answer) {
