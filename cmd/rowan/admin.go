@@ -103,6 +103,7 @@ func observe(live *server.Live, log *audit.Log, now func() time.Time) func() met
 			PolicyAge: max(0, at.Sub(st.Checked)), Loaded: max(0, at.Sub(d.Loaded)), Digest: d.Digest, Version: d.Version,
 			Refused: st.Refusal != nil, Loads: st.Loads, Refusals: st.Refusals,
 			RevocationLag: d.Sessions.Age(), Hits: hits, Misses: misses, Ready: live.Unready() == "", Audit: log.Stats(),
+			Usage: live.Usage().Totals(),
 		}
 	}
 }

@@ -183,7 +183,7 @@ func requireContainer(t *testing.T, p *pod, c *container) {
 	for _, x := range c.Ports {
 		open[x.Name] = strconv.Itoa(x.ContainerPort)
 	}
-	for name, address := range map[string]string{"https": s.Listen, "grpc": s.Authorize.GRPCListen} {
+	for name, address := range map[string]string{"https": s.Listen, "grpc": s.Authorize.GRPCListen, "metrics": s.Admin.Metrics} {
 		host, port, err := net.SplitHostPort(address)
 		if err == nil && host == "0.0.0.0" {
 			require.Equal(t, port, open[name], "the port of %s", address)

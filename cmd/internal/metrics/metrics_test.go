@@ -11,6 +11,7 @@ import (
 
 	"github.com/rowan-authz/rowan/cmd/internal/audit"
 	"github.com/rowan-authz/rowan/cmd/internal/metrics"
+	"github.com/rowan-authz/rowan/cmd/internal/usage"
 	"github.com/rowan-authz/rowan/engine"
 )
 
@@ -20,6 +21,7 @@ func TestMetrics(t *testing.T) {
 		return metrics.State{
 			PolicyAge: 90 * time.Second, Digest: "abc", Version: 7, Refused: true, Loads: 3, Refusals: map[string]uint64{"tests": 2},
 			RevocationLag: 1500 * time.Millisecond, Hits: 5, Misses: 1, Ready: true, Audit: audit.Stats{Dropped: 4, Queued: 10, Failing: errors.New("full")},
+			Usage: []usage.Total{{Of: usage.Authentications, Pool: "guests", N: 8}, {Of: usage.Decisions, N: 9}},
 		}
 	})
 	m.Decision("decide", engine.Allowed, 3*time.Microsecond)
@@ -45,6 +47,7 @@ func TestMetrics(t *testing.T) {
 		`rowan_shed_total{listener="grpc"} 1`, `rowan_panic_recovered_total{listener="http"} 1`,
 		`rowan_policy_age_seconds 90`, `rowan_policy_load_total{reason="tests",result="refused"} 2`, `rowan_policy_info{digest="abc"} 1`,
 		`rowan_revocation_lag_seconds 1.5`, `rowan_cache_hit_total{cache="sessions"} 5`, `rowan_audit_dropped_total 4`, `rowan_audit_failing 1`, "go_goroutines ",
+		`rowan_usage_total{of="authentications",pool="guests"} 8`, `rowan_usage_total{of="decisions",pool=""} 9`,
 	} {
 		require.Contains(t, string(text), "\n"+line)
 	}

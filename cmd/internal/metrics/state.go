@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/rowan-authz/rowan/cmd/internal/audit"
+	"github.com/rowan-authz/rowan/cmd/internal/usage"
 )
 
 // State is what is asked for whenever somebody looks.
@@ -29,6 +30,8 @@ type State struct {
 	Ready        bool
 	// Audit is how the decision log fares.
 	Audit audit.Stats
+	// Usage is what rowan usage counts, as far as this process does.
+	Usage []usage.Total
 }
 
 var (
@@ -48,6 +51,7 @@ var (
 	auditRoom     = describe("audit_queue_limit_bytes", "How much may wait to be written to the decision log; 0 without one.")
 	auditFailing  = describe("audit_failing", "1 if the decision log cannot be written.")
 	auditLine     = describe("audit_line", "The number of the last line of the decision log.")
+	used          = describe("usage_total", "What rowan usage counts, by this process: the sum over all is a deployment's.", "of", "pool")
 )
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
@@ -95,6 +99,9 @@ func (f stateCollector) Collect(out chan<- prometheus.Metric) {
 	gauge(auditRoom, float64(s.Audit.Queue))
 	gauge(auditFailing, one(s.Audit.Failing != nil))
 	gauge(auditLine, float64(s.Audit.Line))
+	for _, t := range s.Usage {
+		count(used, t.N, string(t.Of), t.Pool)
+	}
 }
 
 func one(b bool) float64 {
