@@ -105,52 +105,50 @@ func (s *serveCommand) run(c *console) error {
 	return s.serve(ctx, c, b, first, wake)
 }
 
+// serving is what a server that begins is made of.
+type serving struct {
+	*bundles
+	options  server.Options
+	secured  *tls.Config // nil without a certificate
+	listener net.Listener
+	witness  *witness
+	live     *server.Live
+}
+
 // serve puts the bundle into service. What it opens it closes.
 func (s *serveCommand) serve(ctx context.Context, c *console, b *bundles, first server.Candidate, wake <-chan os.Signal) (err error) {
-	log, w := b.log, &witness{}
-	s.Admin.watch(w)
+	of := &serving{bundles: b, witness: &witness{}}
+	s.Admin.watch(of.witness)
 	stdout := s.Audit.claim(c)
 	c.tuneMemory()
-	options := server.Options{
-		Bundle: first.Bundle, Secrets: first.Secrets, Origin: first.Origin,
-		Hosts: s.Hosts, AllowLoopback: s.Dev, MaxStale: s.MaxStale, Now: c.now, Random: rand.Reader, Log: log,
-		Metrics: w.metrics,
-	}
-	if options.Sender, err = s.sender(c, first.Secrets); err != nil {
+	if err := s.fill(c, of, first); err != nil {
 		return err
 	}
-	if b.trusted != nil {
-		if options.Accept, err = s.accept(c); err != nil {
-			return err
-		}
-	}
 	if s.SMTP != "" {
-		queue := mail.NewQueue(options.Sender, log)
-		defer drain(queue, log)
-		options.Sender = queue
+		queue := mail.NewQueue(of.options.Sender, b.log)
+		defer drain(queue, b.log)
+		of.options.Sender = queue
 	}
-	kept, err := s.openStore(ctx, c, log)
+	kept, err := s.openStore(ctx, c, b.log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, kept.Close()) }()
-	options.Store = kept
-	if options.Sessions, options.Storage, err = s.openKeys(c); err != nil {
+	of.options.Store = kept
+	if of.options.Sessions, of.options.Storage, err = s.openKeys(c); err != nil {
 		return err
 	}
-	config, err := s.tls()
-	if err != nil {
+	if of.secured, err = s.tls(); err != nil {
 		return err
 	}
-	l, err := server.Listen(ctx, s.Listen, config)
-	if err != nil {
+	if of.listener, err = server.Listen(ctx, s.Listen, of.secured); err != nil {
 		return err
 	}
-	defer func() { _ = l.Close() }() // the server has closed it, unless it never began
-	if options.URL, err = s.address(l.Addr(), config != nil); err != nil {
+	defer func() { _ = of.listener.Close() }() // the server has closed it, unless it never began
+	if of.options.URL, err = s.address(of.listener.Addr(), of.secured != nil); err != nil {
 		return err
 	}
-	live, err := server.New(ctx, options)
+	of.live, err = server.New(ctx, of.options)
 	if _, refused := errors.AsType[interface {
 		error
 		Reason() string
@@ -160,15 +158,36 @@ func (s *serveCommand) serve(ctx context.Context, c *console, b *bundles, first 
 	if err != nil {
 		return err
 	}
-	if err := s.Audit.open(ctx, c, s, stdout, log, w); err != nil {
+	if err := s.Audit.open(ctx, c, s, stdout, b.log, of.witness); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, w.log.Close()) }()
-	if err := s.Trace.open(ctx, c, s.Audit.Mask, log, w); err != nil {
+	defer func() { err = errors.Join(err, of.witness.log.Close()) }()
+	if err := s.Trace.open(ctx, c, s.Audit.Mask, b.log, of.witness); err != nil {
 		return err
 	}
-	defer w.tracer.Close()
-	services, err := s.open(ctx, live, &options, config, w)
+	defer of.witness.tracer.Close()
+	return s.answer(ctx, c, of, wake)
+}
+
+// fill sets the options that need nothing which is to be closed.
+func (s *serveCommand) fill(c *console, of *serving, first server.Candidate) (err error) {
+	of.options = server.Options{
+		Bundle: first.Bundle, Secrets: first.Secrets, Origin: first.Origin,
+		Hosts: s.Hosts, AllowLoopback: s.Dev, MaxStale: s.MaxStale, Now: c.now, Random: rand.Reader, Log: of.log,
+		Metrics: of.witness.metrics,
+	}
+	if of.options.Sender, err = s.sender(c, first.Secrets); err != nil {
+		return err
+	}
+	if of.trusted != nil {
+		of.options.Accept, err = s.accept(c)
+	}
+	return err
+}
+
+// answer listens for all who ask, and answers until ctx ends.
+func (s *serveCommand) answer(ctx context.Context, c *console, of *serving, wake <-chan os.Signal) error {
+	services, err := s.open(ctx, of)
 	defer func() {
 		for _, x := range services {
 			_ = x.listener.Close()
@@ -178,9 +197,9 @@ func (s *serveCommand) serve(ctx context.Context, c *console, b *bundles, first 
 		return err
 	}
 	if s.Check {
-		return s.checked.live(live, b.source)
+		return s.checked.live(of.live, of.source)
 	}
-	s.announce(c, l.Addr(), options.URL)
+	s.announce(c, of.listener.Addr(), of.options.URL)
 	for _, x := range services {
 		c.printf("%s on %s\n", x.name, x.listener.Addr())
 	}
@@ -189,9 +208,9 @@ func (s *serveCommand) serve(ctx context.Context, c *console, b *bundles, first 
 	}
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
 	var beside sync.WaitGroup
-	beside.Go(func() { live.Run(running) })
-	beside.Go(func() { b.follow(running, live, wake) })
-	err = serveAll(ctx, services, func(ctx context.Context) error { return live.Serve(ctx, l) })
+	beside.Go(func() { of.live.Run(running) })
+	beside.Go(func() { of.follow(running, of.live, wake) })
+	err = serveAll(ctx, services, func(ctx context.Context) error { return of.live.Serve(ctx, of.listener) })
 	end()
 	beside.Wait()
 	return err
@@ -199,14 +218,15 @@ func (s *serveCommand) serve(ctx context.Context, c *console, b *bundles, first 
 
 // open listens for all that the server answers beside SDKs. What it returns is to
 // be closed, with an error too.
-func (s *serveCommand) open(ctx context.Context, live *server.Live, o *server.Options, config *tls.Config, w *witness) (all []service, err error) {
+func (s *serveCommand) open(ctx context.Context, of *serving) (all []service, err error) {
+	live, o, w := of.live, &of.options, of.witness
 	d, err := s.Authorize.decider(live, o, w)
 	if err != nil {
 		return nil, err
 	}
 	for _, open := range []func() ([]service, error){
-		func() ([]service, error) { return s.Gateways.open(ctx, live, o, config, w) },
-		func() ([]service, error) { return s.Authorize.open(ctx, s, d, o, config, w) },
+		func() ([]service, error) { return s.Gateways.open(ctx, live, o, of.secured, w) },
+		func() ([]service, error) { return s.Authorize.open(ctx, s, d, o, of.secured, w) },
 		func() ([]service, error) { return s.Admin.open(ctx, s, live, d, o, w) },
 	} {
 		opened, err := open()
