@@ -5,10 +5,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"strings"
 
+	"golang.org/x/net/http2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
@@ -29,14 +31,49 @@ type connection struct {
 func (connection) AuthType() string { return "rowan" }
 
 // transport does the handshake of a connection: TLS where there is a
-// certificate, and the user id of the peer on a Unix socket.
+// certificate, the user id of the peer on a Unix socket, and the words with which
+// a client of HTTP/2 begins.
 type transport struct {
 	config  *tls.Config // nil: none
 	trusted bool
 }
 
-// ServerHandshake finds out who connects.
+// ServerHandshake finds out who connects, and that they speak HTTP/2: a connection
+// costs buffers and goroutines only from then on, so that thousands that say
+// nothing cost little.
 func (t *transport) ServerHandshake(c net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	c, info, err := t.identify(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	var said [len(http2.ClientPreface)]byte
+	if _, err := io.ReadFull(c, said[:]); err != nil {
+		return nil, nil, err
+	}
+	if string(said[:]) != http2.ClientPreface {
+		return nil, nil, errors.New("the client does not speak HTTP/2")
+	}
+	return &spoken{c, http2.ClientPreface}, info, nil
+}
+
+// spoken is a connection of which something was read, which is read again.
+type spoken struct {
+	net.Conn
+	rest string
+}
+
+// Read reads what was read before, and then from the connection.
+func (s *spoken) Read(b []byte) (int, error) {
+	if s.rest == "" {
+		return s.Conn.Read(b)
+	}
+	n := copy(b, s.rest)
+	s.rest = s.rest[n:]
+	return n, nil
+}
+
+// identify finds out who connects.
+func (t *transport) identify(c net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	p := decide.Peer{Trusted: t.trusted}
 	if t.config != nil && c.LocalAddr().Network() != "unix" {
 		out, info, err := credentials.NewTLS(t.config).ServerHandshake(c)

@@ -56,6 +56,10 @@ const (
 	maxMessage   = 16 << 20
 	maxStreams   = 1000
 	maxHeaders   = 32 << 10
+	// streamWindow and connectionWindow are how much may come that nobody has read
+	// yet. Left to itself gRPC lets both grow to 16 MiB, each.
+	streamWindow     = 512 << 10
+	connectionWindow = 1 << 20
 	// handshakeWithin and idle connections.
 	handshakeWithin = 5 * time.Second
 	readyEvery      = time.Second
@@ -97,6 +101,7 @@ func New(o Options) (*Server, error) {
 		grpc.InTapHandle(s.tap), grpc.UnaryInterceptor(s.unary), grpc.StreamInterceptor(s.stream),
 		grpc.ForceServerCodecV2(newCodec()), grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
 		grpc.MaxConcurrentStreams(maxStreams), grpc.MaxHeaderListSize(maxHeaders),
+		grpc.StaticStreamWindowSize(streamWindow), grpc.StaticConnWindowSize(connectionWindow),
 		grpc.ConnectionTimeout(handshakeWithin),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),

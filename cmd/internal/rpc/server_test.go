@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/net/http2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
@@ -73,6 +74,39 @@ func question(of *rowanv1.Subject, row string) *rowanv1.DecideRequest {
 	return &rowanv1.DecideRequest{
 		Subject: of, Action: "dynamodb:GetItem", Resource: decidetest.Table,
 		Context: []*rowanv1.ContextKey{{Name: "dynamodb:LeadingKeys", Values: []string{row}}},
+	}
+}
+
+// TestBeginning: a connection is one of HTTP/2 from its first words, however
+// they come in pieces.
+func TestBeginning(t *testing.T) {
+	f := decidetest.New(t, decidetest.Options{})
+	l := tcp(t)
+	serve(t, rpc.Options{Decider: f.Decider}, l, insecure.NewCredentials())
+	for name, c := range map[string]struct {
+		words  []string
+		served bool
+	}{
+		"at once":         {[]string{http2.ClientPreface + "\x00\x00\x00\x04\x00\x00\x00\x00\x00"}, true},
+		"in pieces":       {[]string{http2.ClientPreface[:10], http2.ClientPreface[10:], "\x00\x00\x00\x04\x00\x00\x00\x00\x00"}, true},
+		"one letter off":  {[]string{http2.ClientPreface[:23] + "\r"}, false},
+		"HTTP/1.1":        {[]string{"GET / HTTP/1.1\r\nHost: x\r\n\r\n"}, false},
+		"TLS, where none": {[]string{"\x16\x03\x01" + strings.Repeat("\x00", 40)}, false},
+	} {
+		conn, err := net.Dial("tcp", l.Addr().String())
+		require.NoError(t, err, name)
+		for _, w := range c.words {
+			_, err = io.WriteString(conn, w)
+			require.NoError(t, err, name)
+		}
+		frame, err := http2.NewFramer(nil, conn).ReadFrame()
+		if c.served {
+			require.NoError(t, err, name)
+			require.IsType(t, &http2.SettingsFrame{}, frame, name)
+		} else {
+			require.Error(t, err, name)
+		}
+		require.NoError(t, conn.Close())
 	}
 }
 
