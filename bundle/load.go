@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -105,10 +106,15 @@ func (l *loader) file(p string) string { return path.Join(l.bundle.Name, p) }
 // later runs a check once every file was read.
 func (l *loader) later(check func()) { l.references = append(l.references, check) }
 
+// rest gives other goroutines their turn: a bundle is loaded while requests are
+// answered, which the runtime alone would let wait for ten milliseconds at a time.
+func rest() { runtime.Gosched() }
+
 // read reads every file but the tests.
 func (l *loader) read() {
 	begun := false
 	for _, s := range l.bundle.sources {
+		rest()
 		top, _, _ := strings.Cut(s.path, "/")
 		switch {
 		case s.path == "rowan.yaml":
@@ -129,6 +135,7 @@ func (l *loader) read() {
 		l.faults.file(l.file("rowan.yaml"), "no such file: a bundle has one, with its account and region")
 	}
 	for _, s := range l.bundle.sources {
+		rest()
 		if strings.HasSuffix(s.path, ".yaml") && !strings.HasPrefix(s.path, "tests/") {
 			if root, ok := parseYAML(l.file(s.path), s.text, &l.faults); ok {
 				l.yaml(s.path, root)
@@ -258,6 +265,7 @@ func (l *loader) finish() error {
 		err = l.compile()
 	}
 	for _, u := range l.uses {
+		rest()
 		if err != nil || len(l.faults.all) > 0 || !l.compiled[u] {
 			u.doc.validate(u.kind, l.bundle.vocabulary, &l.faults)
 		}
@@ -342,6 +350,7 @@ func (l *loader) set(kind policy.Kind, docs ...*document) (*engine.Set, error) {
 	if s, ok := l.sets[key]; ok {
 		return s, nil
 	}
+	rest()
 	s, err := engine.Compile(l.bundle.vocabulary, kind, parsed...)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/bits"
+	"runtime"
 	"sync"
 
 	"google.golang.org/grpc/codes"
@@ -127,8 +128,12 @@ func (r *rowQuestion) decide(ctx context.Context) error {
 	return r.filter(ctx, &f)
 }
 
-// page is how many rows are looked at between two looks at the deadline.
-const page = 4096
+// page is how many rows are looked at between two looks at the deadline and turns
+// of others, and rowsTurn how many are where one may take a decision of its own.
+const (
+	page     = 4096
+	rowsTurn = 512
+)
 
 // rowPage is memory for a page of rows.
 type rowPage struct {
@@ -164,6 +169,7 @@ func (r *rowQuestion) column(f *engine.Filter) {
 				r.allow(from + i)
 			}
 		}
+		runtime.Gosched() // as in decideBatch
 	}
 }
 
@@ -213,8 +219,11 @@ func (r *rowQuestion) each(ctx context.Context, do func(i int, row []conditions.
 	}
 	begins := make([]uint32, len(r.columns))
 	for i := range r.rows {
-		if i%page == 0 && ctx.Err() != nil {
-			return status.FromContextError(ctx.Err()).Err()
+		if i%rowsTurn == 0 {
+			if ctx.Err() != nil {
+				return status.FromContextError(ctx.Err()).Err()
+			}
+			runtime.Gosched() // as in decideBatch
 		}
 		for j, c := range r.columns {
 			end := c.GetEnds()[i]
