@@ -61,6 +61,14 @@ func TestLoadFull(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, "012345678901", receipts.Account, "the bundle's, as the ARN has none")
 
+	require.Len(t, b.Services, 1)
+	require.Equal(t, "checkout", b.Services[0].Name)
+	require.Equal(t, []string{"checkout.shop.example"}, b.Services[0].Certificates)
+	require.Equal(t, []uint32{1000}, b.Services[0].UIDs)
+	require.Len(t, b.Routes, 1)
+	require.Equal(t, "eu-west-1:0d9c", b.Routes[0].Pool, "that of pools/shop.yaml")
+	require.Len(t, b.Routes[0].Routes, 2)
+
 	require.Len(t, b.ServiceControl, 2)
 	require.Equal(t, "00-root", b.ServiceControl[0].Name)
 	require.Len(t, b.ResourceControl, 1)

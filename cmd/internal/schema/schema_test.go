@@ -96,7 +96,7 @@ func TestFullBundle(t *testing.T) {
 			requireKnown(t, name, values, "", root.Content[0])
 		}
 	}
-	require.GreaterOrEqual(t, sorts, 7)
+	require.GreaterOrEqual(t, sorts, 9)
 }
 
 // requireKnown requires that values has the members below a place.
