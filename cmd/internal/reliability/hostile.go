@@ -95,19 +95,19 @@ func (v *victim) suffer(ctx context.Context, l *lab, a attack) (string, error) {
 	closed(ctx, 32, l.span(2*time.Second, 5*time.Second), func(ctx context.Context, i int) error { return j.ask(ctx, client, i) })
 	calm := load{othersRate, time.Second, 16, func(ctx context.Context, i int) error { return j.ask(ctx, client, i) }}.run(ctx)
 	before := v.daemon.memory()
-	during, end := context.WithCancel(ctx)
-	var t *took
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		t = load{othersRate, time.Hour, 64, func(ctx context.Context, i int) error { return j.ask(ctx, client, i) }}.run(during)
-	})
-	stop := v.daemon.watch()
-	err = a.run(v, ctx)
-	end()
-	wg.Wait()
-	grown := stop().peak() - float64(before)/megabyte
-	var c check
+	others, err := v.world.probe(ctx, v.daemon, othersRate)
 	if err != nil {
+		return "", err
+	}
+	stop := v.daemon.watch()
+	attacked := a.run(v, ctx)
+	t, err := others.end()
+	grown := stop().peak() - float64(before)/megabyte
+	if t == nil {
+		return "", err
+	}
+	var c check
+	if err := errors.Join(attacked, err); err != nil {
 		c.try(fmt.Errorf("%s: %w", a.name, err))
 	}
 	j.clean(&c)

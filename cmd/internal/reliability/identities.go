@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -39,16 +40,15 @@ func identitiesTarget(ctx context.Context, l *lab) (string, error) {
 	n := l.times(50_000, 1_000_000)
 	stop := d.watch()
 	j := w.newJudge()
-	during, end := context.WithCancel(ctx)
-	var t *took
-	var wg sync.WaitGroup
-	wg.Go(func() { t = j.load(all[:1], l.saturated/10, 10*time.Minute).run(during) })
+	others, err := w.probe(ctx, d, l.saturated/10)
+	if err != nil {
+		return "", err
+	}
 	began := time.Now()
 	err = j.identities(ctx, all[1:], n)
 	rate := float64(n) / time.Since(began).Seconds()
-	end()
-	wg.Wait()
-	if err != nil {
+	t, faulty := others.end()
+	if err := errors.Join(err, faulty); err != nil {
 		return "", err
 	}
 	opened, err := w.evicted(ctx, d, all[0])

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc/codes"
 
@@ -148,11 +149,22 @@ func (j *judge) pair(ctx context.Context, c rowanv1.AuthorizationServiceClient, 
 	return r, err
 }
 
+// forwardEvery is how often canaries are asked: often enough to fall into every
+// reload, and no load of their own.
+const forwardEvery = 5 * time.Millisecond
+
 // forward asks canaries until ctx ends, on one connection, which no revision
 // comes back on.
 func (j *judge) forward(ctx context.Context, c rowanv1.AuthorizationServiceClient, n int) {
+	tick := time.NewTicker(forwardEvery)
+	defer tick.Stop()
 	last := 0
 	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
 		r, err := j.pair(ctx, c, n)
 		if err != nil {
 			continue

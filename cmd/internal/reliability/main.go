@@ -19,7 +19,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -28,7 +30,12 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	var err error
+	if slices.Equal(os.Args[1:], []string{probeCommand}) {
+		err = runProbe(ctx, os.Stdin, os.Stdout)
+	} else {
+		err = run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	}
 	stop()
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "reliability:", err)
@@ -56,7 +63,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.BoolVar(&s.short, "short", false, "shorter runs of the targets that CI holds")
 	flags.BoolVar(&s.json, "json", false, "print JSON")
 	flags.BoolVar(&s.controls, "controls", false, "run each target against its seeded faults")
-	flags.BoolVar(&s.pin, "pin", false, "keep servers on the first core, away from the load")
+	flags.BoolVar(&s.pin, "pin", false, "keep servers on the first core, and the load on the others")
 	flags.DurationVar(&s.soak, "soak", 0, "hold 70 % of saturation for so long, with everything going on")
 	flags.StringVar(&s.binary, "rowan", "", "the rowan binary; empty builds one")
 	if err := flags.Parse(args); err != nil {
@@ -64,6 +71,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	if s.pin {
+		if err := stepAside(args); err != nil {
+			return err
+		}
 	}
 	l, err := newLab(ctx, &s, stderr)
 	if err != nil {
@@ -78,6 +90,30 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	return report(stdout, s.json, measureAll(ctx, l, chosen))
+}
+
+// aside says that this process has left the first core.
+const aside = "ROWAN_RELIABILITY_ASIDE"
+
+// stepAside leaves the first core to the servers. Threads that run already cannot
+// all be moved, so the process begins anew.
+func stepAside(args []string) error {
+	if os.Getenv(aside) != "" {
+		return nil
+	}
+	if runtime.NumCPU() < 2 {
+		return errors.New("-pin wants two cores")
+	}
+	taskset, err := exec.LookPath("taskset")
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	line := append([]string{taskset, "-c", fmt.Sprintf("1-%d", runtime.NumCPU()-1), self}, args...)
+	return syscall.Exec(taskset, line, append(os.Environ(), aside+"=1"))
 }
 
 // choose returns the targets that the settings name. Names that match nothing

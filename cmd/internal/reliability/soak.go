@@ -30,14 +30,17 @@ func (s *soaking) count(n *int, err error) {
 	s.err = errors.Join(s.err, err)
 }
 
+// reloadEvery is how often a soak reloads.
+const reloadEvery = 5 * time.Second
+
 func soak(ctx context.Context, l *lab) (string, error) {
 	s := &soaking{}
 	var before, after [2]int
-	t, j, seen, d, err := l.hold(ctx, l.soak, func(ctx context.Context, w *world, d *daemon) error {
+	t, j, seen, d, err := l.hold(ctx, l.soak, int(l.soak/reloadEvery)+1, func(ctx context.Context, w *world, d *daemon) error {
 		time.Sleep(time.Second)
 		before = [2]int{d.descriptors(), int(d.threads())}
 		var wg sync.WaitGroup
-		wg.Go(func() { s.every(ctx, 5*time.Second, func(n int) { s.reload(ctx, w, d, n+2) }) })
+		wg.Go(func() { s.every(ctx, reloadEvery, func(n int) { s.reload(ctx, w, d, n+2) }) })
 		wg.Go(func() { s.every(ctx, 500*time.Millisecond, func(n int) { s.revoke(ctx, w, d, n) }) })
 		wg.Go(func() { s.every(ctx, 200*time.Millisecond, func(n int) { s.churn(ctx, w, d, n) }) })
 		wg.Wait()

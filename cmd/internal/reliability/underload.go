@@ -166,13 +166,16 @@ func (d *daemon) collecting() int {
 }
 
 // hold asks a server at 70 % of saturation, with canaries and whatever beside
-// does.
-func (l *lab) hold(ctx context.Context, d time.Duration, beside func(context.Context, *world, *daemon) error) (*took, *judge, *watched, *daemon, error) {
+// does, for which so many revisions are made before.
+func (l *lab) hold(ctx context.Context, d time.Duration, revisions int, beside func(context.Context, *world, *daemon) error) (*took, *judge, *watched, *daemon, error) {
 	if err := l.saturate(ctx); err != nil {
 		return nil, nil, nil, nil, err
 	}
 	w, err := l.newWorld(0)
 	if err != nil {
+		return nil, nil, nil, nil, err
+	}
+	if err := w.makeAhead(revisions); err != nil {
 		return nil, nil, nil, nil, err
 	}
 	server, err := w.start(ctx, how{env: []string{traceGC}})
@@ -189,7 +192,7 @@ func (l *lab) hold(ctx context.Context, d time.Duration, beside func(context.Con
 	var failed error
 	if beside != nil {
 		wg.Go(func() { failed = beside(during, w, server) })
-		wg.Go(func() { j.forward(during, all[conns], 128) })
+		wg.Go(func() { j.forward(during, all[conns], 32) })
 	}
 	stop := server.watch()
 	t := j.load(all[:conns], share*l.saturated, d).run(ctx)
@@ -201,7 +204,7 @@ func (l *lab) hold(ctx context.Context, d time.Duration, beside func(context.Con
 
 func holdTarget(ctx context.Context, l *lab) (string, error) {
 	d := l.span(5*time.Second, 3*time.Minute)
-	t, j, seen, server, err := l.hold(ctx, d, nil)
+	t, j, seen, server, err := l.hold(ctx, d, 0, nil)
 	if err != nil {
 		return "", err
 	}
@@ -219,7 +222,8 @@ func holdTarget(ctx context.Context, l *lab) (string, error) {
 
 func reloadTarget(ctx context.Context, l *lab) (string, error) {
 	loads := 0
-	t, j, seen, _, err := l.hold(ctx, l.span(6*time.Second, 2*time.Minute), func(ctx context.Context, w *world, d *daemon) error {
+	d := l.span(6*time.Second, 2*time.Minute)
+	t, j, seen, _, err := l.hold(ctx, d, int(d/time.Second)+1, func(ctx context.Context, w *world, d *daemon) error {
 		tick := time.NewTicker(time.Second)
 		defer tick.Stop()
 		for n := 2; ; n++ {
