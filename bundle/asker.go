@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rowan-authz/rowan/conditions"
 	"github.com/rowan-authz/rowan/engine"
 	"github.com/rowan-authz/rowan/policy"
 )
@@ -90,6 +91,16 @@ func (a *Asker) Caller(t *Table) (*engine.Caller, error) {
 	if err != nil {
 		return nil, err
 	}
+	x, err := a.Session()
+	if err != nil {
+		return nil, err
+	}
+	return &engine.Caller{Principal: a.identity.principal, Evaluator: e, Session: x}, nil
+}
+
+// Session returns the context keys that the asker's session determines, in a
+// context of the caller's own.
+func (a *Asker) Session() (*conditions.Context, error) {
 	x := a.bundle.vocabulary.NewContext()
 	if err := a.identity.principal.Describe(x); err != nil {
 		return nil, err
@@ -99,7 +110,7 @@ func (a *Asker) Caller(t *Table) (*engine.Caller, error) {
 			return nil, err
 		}
 	}
-	return &engine.Caller{Principal: a.identity.principal, Evaluator: e, Session: x}, nil
+	return x, nil
 }
 
 // Question is the asker's for an action on a table, without the keys that a row

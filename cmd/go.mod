@@ -30,6 +30,8 @@ require (
 	github.com/rowan-authz/rowan/access/pgxrow v0.0.0
 	github.com/rowan-authz/rowan/conditions/celop v0.0.0
 	github.com/russellhaering/goxmldsig v1.6.1
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
+	github.com/sourcegraph/jsonrpc2 v0.2.3
 	github.com/stretchr/testify v1.12.1
 	github.com/zitadel/oidc/v3 v3.51.17
 	go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploghttp v0.23.0

@@ -36,6 +36,8 @@ type commandLine struct {
 	Whoami     whoamiCommand     `cmd:"" help:"Show what a login comes to: identity, role, tags, context keys, and why."`
 	Identities identitiesCommand `cmd:"" help:"Find the identity of a login, and the logins of an identity."`
 	Usage      usageCommand      `cmd:"" help:"Show what a month was used for: active users, authentications, decisions."`
+	Lsp        lspCommand        `cmd:"" help:"Serve an editor: diagnostics, completion, hover and fixes for policies and bundles."`
+	Schema     schemaCommand     `cmd:"" help:"Print JSON Schemas of a bundle's files."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 	Completion completionCommand `cmd:"" help:"Print a script that completes rowan's command lines."`
 }
@@ -61,7 +63,7 @@ func (l *commandLine) parser(p *process, exit func(int)) (*kong.Kong, error) {
 func (l *commandLine) checkFormat(command string) error {
 	formats := map[string]bool{"text": true, "json": true}
 	switch command {
-	case "fmt", "completion", "bench":
+	case "fmt", "completion", "bench", "lsp":
 		formats = map[string]bool{"text": true}
 	case "test":
 		formats["junit"] = true

@@ -40,9 +40,21 @@ type service struct {
 	keys    []string
 	forms   []string // of ARNs
 	actions map[string]action
+	about   map[string]KeyAbout // of keys, by their names in lower case
 }
 
-type action struct{ keys, forms []string }
+type action struct {
+	keys, forms []string
+	access      string
+}
+
+// KeyAbout is what AWS says of a context key of a service.
+type KeyAbout struct {
+	// Type is such as "String" or "ArrayOfString".
+	Type string
+	// Text is a sentence without its full stop.
+	Text string
+}
 
 var load = sync.OnceValues(func() (*Catalogue, error) {
 	z, err := gzip.NewReader(bytes.NewReader(packed))
@@ -95,6 +107,35 @@ func (c *Catalogue) ActionResources(prefix, name string) []string {
 	return c.action(prefix, name).forms
 }
 
+// Access returns the access level of an action: "Read", "List", "Write",
+// "Tagging" or "Permissions management"; empty if that is not known. Case does not
+// matter in its name. Source: IAM User Guide, "Access levels in policy summaries".
+func (c *Catalogue) Access(prefix, name string) string { return c.action(prefix, name).access }
+
+// Key returns what AWS says of a context key, such as "dynamodb:LeadingKeys", or
+// of the family that it is of, such as "s3:ExistingObjectTag/team"; ok is false if
+// its prefix is that of no service, or the service does not have it. Case does
+// not matter.
+func (c *Catalogue) Key(name string) (about KeyAbout, ok bool) {
+	folded := strings.ToLower(name)
+	prefix, _, _ := strings.Cut(folded, ":")
+	s := c.services[prefix]
+	if s == nil {
+		return KeyAbout{}, false
+	}
+	if about, ok = s.about[folded]; ok {
+		return about, true
+	}
+	for _, k := range s.keys {
+		k = strings.ToLower(k)
+		if i := strings.IndexAny(k, "$<"); i > 0 && len(folded) > i && strings.HasPrefix(folded, k[:i]) {
+			about, ok = s.about[k]
+			return about, ok
+		}
+	}
+	return KeyAbout{}, false
+}
+
 func (c *Catalogue) action(prefix, name string) action {
 	if s := c.services[prefix]; s != nil {
 		return s.actions[strings.ToLower(name)]
@@ -102,9 +143,14 @@ func (c *Catalogue) action(prefix, name string) action {
 	return action{}
 }
 
-// read reads lines of "S prefix", and after each the service's "K key",
-// "R form" and "A name keys forms", where keys and forms are numbers of lines,
-// counted from 0 and parted by commas, or "-".
+// accessLevels are those of AWS by their first letters.
+var accessLevels = map[string]string{
+	"R": "Read", "L": "List", "W": "Write", "T": "Tagging", "P": "Permissions management", "-": "",
+}
+
+// read reads lines of "S prefix", and after each the service's "K key", which
+// "D type about" may follow, "R form" and "A name keys forms access", where keys
+// and forms are numbers of lines, counted from 0 and parted by commas, or "-".
 func read(r io.Reader) (*Catalogue, error) {
 	c := &Catalogue{services: map[string]*service{}}
 	var s *service
@@ -113,7 +159,7 @@ func read(r io.Reader) (*Catalogue, error) {
 	for n := 1; lines.Scan(); n++ {
 		kind, rest, _ := strings.Cut(lines.Text(), " ")
 		if kind == "S" {
-			s = &service{actions: map[string]action{}}
+			s = &service{actions: map[string]action{}, about: map[string]KeyAbout{}}
 			c.services[rest] = s
 			c.prefixes = append(c.prefixes, rest)
 			continue
@@ -135,20 +181,27 @@ func (s *service) line(kind, rest string) bool {
 	switch kind {
 	case "K":
 		s.keys = append(s.keys, rest)
+	case "D":
+		kind, text, ok := strings.Cut(rest, " ")
+		if !ok || len(s.keys) == 0 {
+			return false
+		}
+		s.about[strings.ToLower(s.keys[len(s.keys)-1])] = KeyAbout{Type: kind, Text: text}
 	case "R":
 		s.forms = append(s.forms, rest)
 	case "A":
 		fields := strings.Fields(rest)
-		if len(fields) != 3 {
+		if len(fields) != 4 {
 			return false
 		}
 		keys, ok := pick(s.keys, fields[1])
 		forms, found := pick(s.forms, fields[2])
-		if !ok || !found {
+		access, known := accessLevels[fields[3]]
+		if !ok || !found || !known {
 			return false
 		}
 		s.names = append(s.names, fields[0])
-		s.actions[strings.ToLower(fields[0])] = action{keys, forms}
+		s.actions[strings.ToLower(fields[0])] = action{keys, forms, access}
 	default:
 		return false
 	}

@@ -40,6 +40,21 @@ func TestAWS(t *testing.T) {
 	require.Nil(t, c.Actions("nothing"))
 	require.Nil(t, c.Keys("nothing"))
 	require.Nil(t, c.ActionKeys("nothing", "x"))
+	require.Equal(t, "Read", c.Access("dynamodb", "getitem"))
+	require.Equal(t, "Write", c.Access("dynamodb", "PutItem"))
+	require.Equal(t, "Permissions management", c.Access("s3", "PutBucketPolicy"))
+	require.Empty(t, c.Access("nothing", "x"))
+	about, ok := c.Key("DynamoDB:leadingkeys")
+	require.True(t, ok)
+	require.Equal(t, "ArrayOfString", about.Type)
+	require.Contains(t, about.Text, "partition key")
+	tag, ok := c.Key("s3:ExistingObjectTag/team")
+	require.True(t, ok)
+	require.NotEmpty(t, tag.Text)
+	for _, name := range []string{"s3:ExistingObjectTag/", "s3:nothing", "nothing:x", "s3", ""} {
+		_, ok := c.Key(name)
+		require.False(t, ok, name)
+	}
 }
 
 // TestSize keeps the catalogue small: whoever imports it carries it.

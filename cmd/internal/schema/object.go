@@ -65,7 +65,7 @@ func (o *object) member(s ast.Stmt) {
 		}
 		v := o.value(body, o.x, o.in)
 		fields := o.assigned(body)
-		m := Member{Path: name, Value: v.text(), Needed: o.needed[name], About: o.about(c, fields)}
+		m := Member{Path: name, Value: v.text(), Needed: o.needed[name], About: o.about(c, fields), of: v}
 		if m.Value == "" {
 			o.fault(c, "%s: nothing is read", name)
 		}

@@ -31,6 +31,8 @@ type Member struct {
 	// or not the same everywhere.
 	Default string
 	About   string
+
+	of value
 }
 
 // Read reads the files of a bundle from the sources of the module, which is at

@@ -26,7 +26,8 @@ func TestFaultsOfALoaderAreFound(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 	require.Len(t, files, 1)
-	require.Equal(t, schema.Member{Path: "name", Value: "text", Needed: true, About: "`name` is what it is called."}, files[0].Members[0])
+	m := files[0].Members[0]
+	require.Equal(t, []any{"name", "text", true, "`name` is what it is called."}, []any{m.Path, m.Value, m.Needed, m.About})
 	_, err = schema.Read("testdata", nil)
 	require.Error(t, err)
 }

@@ -124,6 +124,7 @@ type resourceType struct {
 
 type action struct {
 	Name          string   `json:"name"`
+	AccessLevel   string   `json:"accessLevel"`
 	ConditionKeys []string `json:"conditionKeys"`
 	ResourceTypes []struct {
 		Name          string   `json:"name"`
@@ -132,7 +133,9 @@ type action struct {
 }
 
 type conditionKey struct {
-	Key string `json:"key"`
+	Key         string `json:"key"`
+	Description string `json:"description"`
+	Type        string `json:"type"`
 }
 
 // render writes the lines that policy/catalogue reads.
@@ -183,6 +186,9 @@ func writeService(out *bytes.Buffer, actions map[string]action, keys map[string]
 	r := &table{out, "R", map[string]int{}}
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		k.number(keys[key].Key)
+		if about := strings.Join(strings.Fields(keys[key].Description), " "); about != "" {
+			fmt.Fprintf(out, "D %s %s\n", keys[key].Type, about)
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(types)) {
 		r.number(types[name].ARN)
@@ -207,7 +213,7 @@ func writeService(out *bytes.Buffer, actions map[string]action, keys map[string]
 				forms = append(forms, r.number("*"))
 			}
 		}
-		fmt.Fprintf(&lines, "A %s %s %s\n", a.Name, numbers(of), numbers(forms))
+		fmt.Fprintf(&lines, "A %s %s %s %s\n", a.Name, numbers(of), numbers(forms), access(a.AccessLevel))
 	}
 	out.Write(lines.Bytes())
 }
@@ -223,4 +229,12 @@ func numbers(all []int) string {
 		texts[i] = strconv.Itoa(n)
 	}
 	return strings.Join(texts, ",")
+}
+
+// access is the first letter of an access level; "Tagging, Write" is Tagging.
+func access(level string) string {
+	if level == "" {
+		return "-"
+	}
+	return level[:1]
 }
