@@ -58,7 +58,7 @@ race: needs ## Test every module with the race detector.
 	@.ci/test -race
 
 .PHONY: needs
-needs: ## Install the Debian packages that tests need: PostgreSQL, MariaDB, Node.js, boto3, Chromium, nginx.
+needs: ## Install the Debian packages that tests need: PostgreSQL, MariaDB, Node.js, boto3, Chromium, nginx, cvc5, Z3.
 	@.ci/needs
 
 .PHONY: fuzz

@@ -24,7 +24,10 @@ var (
 
 // small makes policies over an alphabet so small that random requests hit what
 // they tell apart.
-type small struct{ *rand.Rand }
+type small struct {
+	*rand.Rand
+	anybody bool // policies also look at who asks, who may be a user or a session
+}
 
 func (g small) pick(all ...string) string { return all[g.IntN(len(all))] }
 
@@ -72,6 +75,9 @@ func (g small) condition() (operator, key, values string) {
 	text := []string{"StringEquals", "StringNotEquals", "StringLike", "StringNotLike", "StringEqualsIgnoreCase"}
 	op := g.pick(text...)
 	values = g.list(func() string { return g.pattern(strings.HasSuffix(op, "Like")) })
+	if g.anybody && g.IntN(3) == 0 {
+		return g.who()
+	}
 	switch g.IntN(6) {
 	case 0:
 		return g.pick("ForAllValues:", "ForAnyValue:") + op + g.pick("", "", "IfExists"), "aws:TagKeys", values
@@ -85,6 +91,21 @@ func (g small) condition() (operator, key, values string) {
 		return g.pick("IpAddress", "NotIpAddress"), "aws:SourceIp", g.list(func() string { return g.pick("10.0.0.0/8", "10.0.0.0/9", "10.0.0.1", "::/0") })
 	}
 	return op + g.pick("", "", "IfExists"), "s3:prefix", values
+}
+
+// who is a condition on who asks.
+func (g small) who() (operator, key, values string) {
+	switch g.IntN(4) {
+	case 0:
+		return g.pick("StringEquals", "StringNotEquals", "StringEqualsIfExists"), "aws:username", g.list(func() string { return g.pick("a", "b", "${"+tagU+"}") })
+	case 1:
+		return g.pick("ArnLike", "ArnNotLike"), "aws:PrincipalArn", g.list(func() string {
+			return "arn:aws:iam::111122223333:" + g.pick("user/a", "user/*", "role/R", "role/*", "*/b")
+		})
+	case 2:
+		return g.pick("StringEquals", "StringNotEquals"), "aws:PrincipalType", g.list(func() string { return g.pick("User", "AssumedRole") })
+	}
+	return "Null", "aws:username", g.pick(`"true"`, `"false"`)
 }
 
 func (g small) statement() string {
@@ -140,7 +161,11 @@ const asker = "arn:aws:sts::111122223333:assumed-role/R/s"
 
 // request makes a random request.
 func (g small) request(t testing.TB) *engine.Request {
-	p, err := engine.ParsePrincipal(asker)
+	who := asker
+	if g.anybody {
+		who = g.pick(asker, "arn:aws:iam::111122223333:user/a", "arn:aws:iam::111122223333:user/b", "arn:aws:sts::111122223333:assumed-role/b/a")
+	}
+	p, err := engine.ParsePrincipal(who)
 	require.NoError(t, err)
 	c := conditions.AWS().NewContext()
 	require.NoError(t, p.Describe(c))
@@ -177,9 +202,12 @@ func TestRandom(t *testing.T) {
 	var found, never, unknown, asked int
 	reasons := map[string]int{}
 	for i := range uint64(*randomN) {
-		g := small{rand.New(rand.NewPCG(*randomSeed, i))}
+		g := small{rand.New(rand.NewPCG(*randomSeed, i)), i%4 == 3}
 		by, not := g.document(t), g.document(t)
 		q := &analysis.Question{By: &analysis.Policies{Identity: by}, Not: &analysis.Policies{Identity: not}, Principal: asker}
+		if g.anybody {
+			q.Principal = ""
+		}
 		a, err := analysis.Search(context.Background(), q)
 		require.NoError(t, err, "seed %d:\n%s\n%s", i, printed(by), printed(not))
 		switch a.Verdict {
