@@ -77,6 +77,12 @@ filters: ## Ask Filter and Decide about N (10000000) random pairs of policies an
 	@go test ./engine -count=1 -run TestFilterEqualsDecide -timeout 0 -v -args -filter.n=$(N) </dev/null | tee bin/filters.txt
 	@grep -q '^--- PASS: TestFilterEqualsDecide' bin/filters.txt || { echo 'filters: no test ran' >&2; exit 1; }
 
+.PHONY: solver
+solver: needs ## Ask cvc5 and Z3 what the analysis answers; they may not disagree.
+	@mkdir -p bin
+	@ROWAN_REQUIRE_ALL=1 go test ./analysis -count=1 -run '^TestSolver$$' -v </dev/null | tee bin/solver.txt
+	@grep -q '^--- PASS: TestSolver' bin/solver.txt || { echo 'solver: no test ran' >&2; exit 1; }
+
 .PHONY: bench
 bench: tools ## Run the benchmarks beside the code (BENCH, COUNT), and compare with the run before.
 	@mkdir -p bin
@@ -168,7 +174,7 @@ differential-short: ## Decide the 200,000 cases that CI asks without the race de
 
 # `make standalone` vets every module, so `make vet` is no step of its own.
 # The tests stand behind the fuzzing so that their verdicts are what a reader of the log sees last.
-ci_steps := needs tools fmt-check lint standalone binary-check fuzz-short differential-short reliability-short race gen clean-tree
+ci_steps := needs tools fmt-check lint standalone binary-check fuzz-short differential-short solver reliability-short race gen clean-tree
 
 .PHONY: ci
 ci: ## All that must hold before a change lands, on a clean checkout, each step timed.
