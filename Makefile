@@ -145,6 +145,10 @@ binary: ## Build bin/rowan: static, and of the same bytes wherever the same sour
 	@cd cmd && GOWORK=off GOAMD64=v1 CGO_ENABLED=0 go build -mod=readonly -trimpath -buildvcs=false \
 	  -ldflags '-s -w -X main.builtVersion=$(VERSION) -X main.builtRevision=$(REVISION)' -o ../bin/rowan ./rowan
 
+.PHONY: playground
+playground: ## Build bin/playground: the page of `rowan playground` as files for any web server, the engine in WebAssembly.
+	@.ci/playground bin/playground
+
 .PHONY: binary-check
 binary-check: ## Build the binary twice, as the Dockerfile does too; fail if the two differ or are not static.
 	@.ci/binary

@@ -21,6 +21,7 @@ type commandLine struct {
 	Test       testCommand       `cmd:"" help:"Run the unit tests of a bundle."`
 	Bench      benchCommand      `cmd:"" help:"Measure how fast the questions of a bundle's tests are decided."`
 	Demo       demoCommand       `cmd:"" help:"Show who may do what on whose row, on a bundle that is built in."`
+	Playground playgroundCommand `cmd:"" help:"Serve a page to try policies on: decision, reasons, rows and proofs as one types."`
 	Serve      serveCommand      `cmd:"" help:"Serve the bundle's pools to AWS SDKs: sign-in, identities, temporary credentials."`
 	Ready      readyCommand      `cmd:"" help:"Ask whether a rowan serve is ready: a probe."`
 	Bundle     bundleCommand     `cmd:"" help:"Pack, sign, verify and show bundles."`
@@ -63,7 +64,7 @@ func (l *commandLine) parser(p *process, exit func(int)) (*kong.Kong, error) {
 func (l *commandLine) checkFormat(command string) error {
 	formats := map[string]bool{"text": true, "json": true}
 	switch command {
-	case "fmt", "completion", "bench", "lsp":
+	case "fmt", "completion", "bench", "lsp", "playground":
 		formats = map[string]bool{"text": true}
 	case "test":
 		formats["junit"] = true

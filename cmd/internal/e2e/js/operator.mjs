@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { check, shop } from './check.mjs';
+import * as page from './page.mjs';
 
-const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-const browser = await chromium.launch({ executablePath: shop.chromium, args: flags });
+const browser = await chromium.launch({ executablePath: shop.chromium, args: page.flags });
 const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
 const tab = await context.newPage();
 const complaints = [], asked = new Set();
@@ -14,20 +14,7 @@ tab.on('console', (m) => { if (['error', 'warning'].includes(m.type())) complain
 tab.on('pageerror', (e) => complaints.push(String(e)));
 tab.on('request', (r) => asked.add(new URL(r.url()).origin));
 
-// name is how a screen reader would say what has the focus.
-const active = () => tab.evaluate(() => {
-  const e = document.activeElement;
-  return (e.getAttribute('aria-label') ?? e.labels?.[0]?.textContent ?? e.textContent).trim().replace(/\s+/g, ' ');
-});
-
-// walk goes with the Tab key to what has a name that begins so.
-async function walk(name, key = 'Tab') {
-  for (let i = 0; i < 60; i++) {
-    if ((await active()).startsWith(name)) return;
-    await tab.keyboard.press(key);
-  }
-  throw new Error(`the ${key} key does not reach ${name}`);
-}
+const { active, walk, outlined } = page.reader(tab);
 
 async function fill(fields) {
   for (const [name, value] of Object.entries(fields)) {
@@ -38,14 +25,8 @@ async function fill(fields) {
   }
 }
 
-// wide is what does not fit, if the page is wider than what shows it.
-const wide = () => tab.evaluate(() => {
-  const most = document.documentElement.clientWidth;
-  if (document.documentElement.scrollWidth <= most) return [];
-  return [...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().right > most).map((e) => e.outerHTML.slice(0, 60));
-});
+const wide = () => page.wide(tab);
 const rows = () => tab.locator('#rows tr');
-const outlined = () => tab.evaluate(() => getComputedStyle(document.activeElement).outlineStyle !== 'none');
 
 // picture shows the page in light and dark, narrow and wide.
 async function picture(name) {
@@ -60,28 +41,7 @@ async function picture(name) {
   await tab.emulateMedia({ colorScheme: 'light' });
 }
 
-// contrast is the least of the texts that are seen. Source: WCAG 2.2, 1.4.3.
-const contrast = () => tab.evaluate(() => {
-  const light = (c) => {
-    const [r, g, b] = c.match(/[\d.]+/g).map((x) => { const v = x / 255; return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; });
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const behind = (e) => {
-    for (; e; e = e.parentElement) {
-      const c = getComputedStyle(e).backgroundColor;
-      if (!/, 0\)$/.test(c)) return c;
-    }
-    return 'rgb(255, 255, 255)';
-  };
-  let least = { ratio: 21 };
-  for (const e of document.querySelectorAll('body *')) {
-    if (!e.checkVisibility() || ![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim())) continue;
-    const [a, b] = [light(getComputedStyle(e).color), light(behind(e))].sort((x, y) => y - x);
-    const ratio = (a + 0.05) / (b + 0.05);
-    if (ratio < least.ratio) least = { ratio, text: e.textContent.slice(0, 40) };
-  }
-  return least;
-});
+const contrast = () => page.contrast(tab);
 
 await check('says how the server is', async () => {
   await tab.goto(shop.admin);

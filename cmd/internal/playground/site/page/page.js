@@ -197,6 +197,7 @@ at('copy').addEventListener('click', async () => {
 
 // ---- Asking.
 
+const answers = ['decision', 'kept', 'isolation', 'comparison'];
 let turn = 0, soon, later, running;
 
 // changed asks again, after a moment in which nothing else changes.
@@ -205,6 +206,7 @@ function changed(wait) {
   clearTimeout(later);
   running?.abort();
   const mine = ++turn;
+  for (const id of answers) at(id).setAttribute('aria-busy', 'true');
   soon = setTimeout(() => decide(mine), wait);
 }
 
@@ -218,18 +220,20 @@ async function ask(kind, mine, then) {
   } catch (e) {
     if (mine !== turn || e.name === 'AbortError') return;
     verdict('warm', 'no answer', e.message);
+    for (const id of answers) at(id).setAttribute('aria-busy', 'false');
   }
 }
 
 async function decide(mine) {
-  link(false);
   await ask('decision', mine, (x) => {
     showFaults(x);
     showDecision(x);
     showRows(x);
-    at('isolation').setAttribute('aria-busy', 'true');
-    at('comparison').setAttribute('aria-busy', 'true');
-    later = setTimeout(() => ask('proof', mine, showProofs), 350);
+    for (const id of ['decision', 'kept']) at(id).setAttribute('aria-busy', 'false');
+    later = setTimeout(() => {
+      link(false);
+      ask('proof', mine, showProofs);
+    }, 350);
   });
 }
 
@@ -300,7 +304,7 @@ function test(t) {
   if (t.wants.length || t.state !== 'absent') {
     side('request', t.state === 'absent' ? 'has none' : t.state === 'indeterminate' ? (t.has.length ? listed(t.has) + ', which cannot be read' : 'nobody knows') : listed(t.has));
     side(t.not ? 'policy: not' : 'policy', listed(t.wants));
-    if (t.written.length) side('written', listed(t.written));
+    if (t.written.length) side('as written', listed(t.written));
     if (t.unresolved.length) side('no value', listed(t.unresolved));
     if (t.error) side('error', t.error);
   }
@@ -320,7 +324,7 @@ function showDecision(x) {
   const d = x.decision;
   if (!d) {
     const n = x.faults.length;
-    verdict('warm', 'cannot be decided', `${plural(n, 'error', 'errors')}, the first in ${names[x.faults[0]?.part] ?? x.faults[0]?.part ?? 'the question'}`);
+    verdict('warm', 'cannot be decided', `${plural(n, 'error', 'errors')}, the first in the ${names[x.faults[0]?.part] ?? x.faults[0]?.part ?? 'question'}`);
     at('decision').replaceChildren(el('p', {}, 'Nothing is decided before these are mended; a server would deny.'),
       el('ul', { class: 'faults' }, ...x.faults.slice(0, 5).map((f) => el('li', { class: 'fault' },
         el('button', { type: 'button', class: 'place', onclick: () => show(f.part, f.line, f.column) }, (names[f.part] ?? f.part) + (f.line ? ` ${f.line}:${f.column}` : '')), ' ', f.text))));
@@ -355,18 +359,30 @@ function withKey(key) {
   return JSON.stringify({ 'dynamodb:LeadingKeys': key, ...context }, null, 2);
 }
 
+// maxColumns is how many attributes make columns; rows of more are shown as JSON.
+const maxColumns = 4;
+
+function table(rows) {
+  let columns = [], cells;
+  try {
+    cells = rows.map((r) => JSON.parse(r.text));
+    columns = [...new Set([at('partitionKey').value, ...cells.flatMap((c) => Object.keys(c))])].filter((c) => cells.some((x) => Object.hasOwn(x, c)));
+  } catch { /* a row that is long is cut */ }
+  const plain = columns.length === 0 || columns.length > maxColumns;
+  const text = (v) => v === undefined ? '' : typeof v === 'string' ? v : JSON.stringify(v);
+  return el('table', {},
+    el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, el('span', { class: 'hidden' }, 'Kept')), ...(plain ? ['Row'] : columns).map((c) => el('th', { scope: 'col' }, c)), el('th', { scope: 'col' }, el('span', { class: 'hidden' }, 'Ask')))),
+    el('tbody', {}, ...rows.map((r, i) => el('tr', { class: r.kept ? '' : 'out' },
+      el('td', { class: 'mark' }, el('span', { class: r.kept ? 'yes' : 'no', 'aria-hidden': 'true' }, r.kept ? '✓' : '✗'), el('span', { class: 'hidden' }, r.kept ? 'kept' : 'not kept')),
+      ...(plain ? [el('td', { class: 'mono' }, r.text)] : columns.map((c) => el('td', { class: 'mono' }, text(Object.hasOwn(cells[i], c) ? cells[i][c] : undefined)))),
+      el('td', {}, r.known ? el('button', { type: 'button', class: 'small', 'aria-label': 'Ask about the row of line ' + r.line, onclick: () => load({ context: withKey(r.key) }, at('h-decision')) }, 'Ask') : el('span', { class: 'note' }, 'no key'))))));
+}
+
 function showRows(x) {
   const f = x.filter, rows = x.rows ?? [];
   if (!f) return at('kept').replaceChildren(el('p', { class: 'hint' }, 'No decision, no rows.'));
   const out = [];
-  if (rows.length) {
-    out.push(el('p', {}, `${rows.filter((r) => r.kept).length} of ${plural(rows.length, 'row', 'rows')}`), el('div', { class: 'scroll' }, el('table', {},
-      el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, el('span', { class: 'hidden' }, 'Kept')), el('th', { scope: 'col' }, 'Row'), el('th', { scope: 'col' }, el('span', { class: 'hidden' }, 'Ask')))),
-      el('tbody', {}, ...rows.map((r) => el('tr', { class: r.kept ? '' : 'out' },
-        el('td', { class: 'mark' }, el('span', { class: r.kept ? 'yes' : 'no', 'aria-hidden': 'true' }, r.kept ? '✓' : '✗'), el('span', { class: 'hidden' }, r.kept ? 'kept' : 'not kept')),
-        el('td', { class: 'mono' }, r.text, r.known ? null : el('span', { class: 'note' }, ' has no key that can be read')),
-        el('td', {}, r.known ? el('button', { type: 'button', class: 'small', 'aria-label': 'Ask about the row of line ' + r.line, onclick: () => load({ context: withKey(r.key) }, at('h-decision')) }, 'Ask') : null)))))));
-  }
+  if (rows.length) out.push(el('p', {}, `${rows.filter((r) => r.kept).length} of ${plural(rows.length, 'row', 'rows')}`), el('div', { class: 'scroll' }, table(rows)));
   const scope = { everything: 'Every row is kept.', nothing: 'No row is kept.', partly: 'Rows are kept whose' }[f.scope];
   out.push(f.error ? el('p', { class: 'note' }, 'No filter: ' + f.error) : f.scope === 'partly' ? el('p', {}, scope + ' ', el('span', { class: 'mono' }, f.text)) : el('p', {}, scope));
   if (f.sql.length && f.scope === 'partly') {
@@ -383,8 +399,9 @@ function showRows(x) {
 
 // witness shows a request, with a button that asks it.
 function witness(w, title) {
-  const keys = [w.session, w.context].filter(Boolean).map((t) => t.replace(/\s+/g, ' ')).join(' ');
-  return el('div', { class: 'witness' }, el('p', { class: 'mono' }, w.action + ' ' + w.resource), keys ? el('p', { class: 'mono' }, keys) : null,
+  const keys = [w.session, w.context].filter(Boolean).flatMap((t) => Object.entries(JSON.parse(t)));
+  return el('div', { class: 'witness' }, el('p', { class: 'mono' }, w.action + ' ' + w.resource),
+    ...keys.map(([k, v]) => el('p', { class: 'mono' }, el('span', { class: 'keys' }, k + ' = '), listed([v].flat()))),
     el('button', { type: 'button', class: 'small', 'aria-label': `Load the request: ${title}`, onclick: () => load(w, at('h-decision')) }, 'Load as the request'));
 }
 
@@ -395,7 +412,7 @@ function showProofs(x) {
     : i.error ? [el('p', { class: 'note' }, i.error)]
     : !i.table ? [el('p', { class: 'hint' }, 'The resource is no DynamoDB table: there are no rows to keep apart.')]
     : !i.checks.length ? [el('p', { class: 'hint' }, 'Say by which context key one’s own rows are known.')]
-    : [el('p', { class: 'hint' }, 'For all requests at once, whoever has this principal and whatever the session’s keys are: the principal …'),
+    : [el('p', { class: 'hint' }, 'Of all requests that the principal can make, whatever the keys of its session:'),
       el('ul', { class: 'claims' }, ...i.checks.map((c) => el('li', {}, el('span', { class: c.verdict }, c.verdict), ' ', c.claim, c.reason ? el('span', { class: 'note' }, ': ' + c.reason) : null,
         c.witness ? witness(c.witness, c.name) : null, c.second ? witness(c.second, c.name + ', the other identity') : null)))]);
   const c = x.comparison;
