@@ -301,7 +301,10 @@ func (a *asker) filled(keep func(name string) bool) (*conditions.Context, bool) 
 				continue
 			}
 			err := c.Set(k.name, k.values...)
-			if err != nil && !(errors.Is(err, conditions.ErrValue) && len(k.values) == 1) { // a value that is not of the key's kind is one that nobody knows
+			if errors.Is(err, conditions.ErrValue) && len(k.values) == 1 {
+				continue // the key is indeterminate, which is an answer
+			}
+			if err != nil {
 				a.failAt(x.part, x.text, at(k.at, "%w", err))
 				ok = false
 			}

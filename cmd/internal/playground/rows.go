@@ -112,8 +112,9 @@ func (a *asker) predicates(f *engine.Filter) []predicate {
 		kind := map[string]sqlrow.Type{"N": sqlrow.Decimal, "B": sqlrow.Bytes}[a.KeyType] // text if it is neither
 		t.Columns = []sqlrow.Column{{Key: leadingKeys, Name: a.PartitionKey, Type: kind}}
 	}
-	out := []predicate{}
-	for _, d := range []sqlrow.Dialect{sqlrow.PostgreSQL, sqlrow.MySQL, sqlrow.SQLite} {
+	dialects := [...]sqlrow.Dialect{sqlrow.PostgreSQL, sqlrow.MySQL, sqlrow.SQLite}
+	out := make([]predicate, 0, len(dialects))
+	for _, d := range dialects {
 		p := predicate{Dialect: d.String(), Args: []string{}}
 		clause, err := sqlrow.Where(f, &t, d)
 		switch {
