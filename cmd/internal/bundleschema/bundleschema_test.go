@@ -131,7 +131,7 @@ func TestFilesAreValid(t *testing.T) {
 // file: where the loader refuses its name the schema does, and the reverse.
 func TestUnknownMembers(t *testing.T) {
 	schemas := compiled(t)
-	refused := 0
+	refused, tried := 0, map[string]bool{}
 	for name, fsys := range bundles(t) {
 		files := read(t, fsys)
 		for p := range files {
@@ -142,6 +142,11 @@ func TestUnknownMembers(t *testing.T) {
 			for i := range mappings(parse(t, files[p])) {
 				root := parse(t, files[p])
 				at := mappings(root)[i]
+				like := of + " " + members(at)
+				if tried[like] {
+					continue
+				}
+				tried[like] = true
 				at.Content = append(at.Content,
 					&yaml.Node{Kind: yaml.ScalarNode, Value: "zzUnknown"}, &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle})
 				text, err := yaml.Marshal(root)
@@ -161,7 +166,7 @@ func TestUnknownMembers(t *testing.T) {
 			}
 		}
 	}
-	require.Greater(t, refused, 100)
+	require.Greater(t, refused, 60)
 }
 
 // load reads a bundle of files with its suites.
@@ -192,6 +197,15 @@ func parse(t *testing.T, text []byte) *yaml.Node {
 	var root yaml.Node
 	require.NoError(t, yaml.Unmarshal(text, &root))
 	return root.Content[0]
+}
+
+// members are the names of an object's.
+func members(n *yaml.Node) string {
+	var names []string
+	for i := 0; i < len(n.Content); i += 2 {
+		names = append(names, n.Content[i].Value)
+	}
+	return strings.Join(names, " ")
 }
 
 // mappings are the objects of a file, in order.

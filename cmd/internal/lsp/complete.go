@@ -11,6 +11,7 @@ import (
 
 	"github.com/sourcegraph/jsonrpc2"
 
+	"github.com/rowan-authz/rowan/bundle"
 	"github.com/rowan-authz/rowan/conditions"
 )
 
@@ -62,13 +63,14 @@ func (k *completer) add(word string, kind int, detail, about string) *completion
 
 // spell writes a word as the notation has it.
 func (k *completer) spell(word string) string {
+	_, unfinished := family(word)
 	switch {
 	case !k.quoted && k.json:
 		word = `"` + word + `"`
-	case !k.quoted:
+	case !k.quoted && !unfinished:
 		word = yamlText(word)
 	}
-	if k.key && !k.quoted && !k.ended {
+	if k.key && !k.quoted && !k.ended && !unfinished {
 		word += ": "
 	}
 	return word
@@ -259,6 +261,10 @@ func (k *completer) inFile() {
 		}
 	}
 	switch {
+	case member == "actions" && k.schema == "tests" && k.path[0] == "tests":
+		for _, name := range bundle.RowActions() { // others are no question about a row
+			k.add(name, kindFunction, k.catalogue.Access("dynamodb", strings.TrimPrefix(name, "dynamodb:")), "")
+		}
 	case member == "action" || member == "actions":
 		k.actionNames()
 	case member == "as" && k.schema == "tests":

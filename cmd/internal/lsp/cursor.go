@@ -41,7 +41,7 @@ func (s *Server) cursorAt(p *positionParams) (*cursor, *jsonrpc2.Error) {
 	}
 	c := &cursor{doc: d, policy: -1}
 	var ok bool
-	if project, rel, in := s.projectOf(d.uri); in {
+	if project, rel, in := s.projectOf(d); in {
 		c.project = project
 		c.schema, ok = bundleschema.Of(rel)
 	} else if c.schema = "policy"; isPolicy(d) || fresh(d) {

@@ -22,11 +22,12 @@ const (
 // refresh loads what the open documents are of and tells what is wrong with it.
 func (s *Server) refresh() {
 	s.dirty = false
+	clear(s.begins)
 	out := map[string][]diagnostic{}
 	loaded := map[string]bool{}
 	for _, uri := range slices.Sorted(maps.Keys(s.documents)) {
 		d := s.documents[uri]
-		p, _, ok := s.projectOf(uri)
+		p, _, ok := s.projectOf(d)
 		switch {
 		case d.lost != "":
 			out[uri] = []diagnostic{{Severity: severityError, Source: "rowan", Message: "not read: " + d.lost}}
@@ -71,16 +72,10 @@ func (s *Server) collect(p *project, out map[string][]diagnostic) {
 // uriOf is the URI of a file of a project, as the client writes it if it is open.
 func (s *Server) uriOf(p *project, rel string) string {
 	file := filepath.Join(p.dir, filepath.FromSlash(rel))
-	plain := fileURI(file)
-	if s.documents[plain] != nil {
-		return plain
+	if d := s.files[file]; d != nil {
+		return d.uri
 	}
-	for uri := range s.documents {
-		if f, ok := filePath(uri); ok && f == file {
-			return uri
-		}
-	}
-	return plain
+	return fileURI(file)
 }
 
 // publish tells the diagnostics that are not told yet, and of files without any that
@@ -187,7 +182,7 @@ func (s *Server) findings(d *document) []lint.Finding {
 	if s.dirty {
 		s.refresh()
 	}
-	if p, rel, ok := s.projectOf(d.uri); ok {
+	if p, rel, ok := s.projectOf(d); ok {
 		return p.findings[rel]
 	}
 	return s.findAlone(d)

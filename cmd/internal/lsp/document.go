@@ -23,7 +23,9 @@ const (
 
 // document is a text that the client has open.
 type document struct {
-	uri     string
+	uri string
+	// file is the path of the URI; empty if it is no file's.
+	file    string
 	version int32
 	text    text
 	// lost says why the text is not known: a change did not fit, or it is too
@@ -93,7 +95,7 @@ func (s *Server) didOpen(_ context.Context, p *didOpenParams) (any, *jsonrpc2.Er
 	}
 	d := &document{uri: uri, version: p.TextDocument.Version}
 	d.set(p.TextDocument.Text, s.bytes(uri))
-	s.documents[uri], s.dirty = d, true
+	s.keep(d)
 	return nil, nil
 }
 
@@ -120,9 +122,22 @@ func (s *Server) didClose(_ context.Context, p *documentParams) (any, *jsonrpc2.
 	if _, problem := s.document(p.TextDocument.URI); problem != nil {
 		return nil, problem
 	}
-	delete(s.documents, p.TextDocument.URI)
+	d := s.documents[p.TextDocument.URI]
+	delete(s.documents, d.uri)
+	if s.files[d.file] == d {
+		delete(s.files, d.file)
+	}
 	s.dirty = true
 	return nil, nil
+}
+
+// keep notes an open document.
+func (s *Server) keep(d *document) {
+	if file, ok := filePath(d.uri); ok {
+		d.file = file
+		s.files[file] = d
+	}
+	s.documents[d.uri], s.dirty = d, true
 }
 
 // document finds an open document.

@@ -82,7 +82,7 @@ func edits(t *text, f *lint.Fix) (out []textEdit, ok bool) {
 func (s *Server) fixAll(d *document) (textEdit, bool) {
 	src := []byte(d.text.string)
 	kind, options, keep := policy.Kind(0), s.lintOptions(), func(*lint.Finding) bool { return true }
-	if p, rel, ok := s.projectOf(d.uri); ok {
+	if p, rel, ok := s.projectOf(d); ok {
 		known := false
 		if p.bundle != nil {
 			kind, options, known = p.bundle.LintDocument(rel, s.catalogue)

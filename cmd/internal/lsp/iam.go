@@ -169,6 +169,9 @@ func (s *Server) keyAbout(name string) string {
 	if i := strings.IndexByte(folded, '/'); !ok && i > 0 {
 		about, ok = keyWords[folded[:i+1]]
 	}
+	if !ok && strings.HasPrefix(folded, "saml:") {
+		about, ok = samlWords, true
+	}
 	if ok {
 		return strings.Join(append(parts, about), "\n\n")
 	}

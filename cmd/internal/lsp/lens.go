@@ -9,6 +9,7 @@ import (
 
 	"github.com/sourcegraph/jsonrpc2"
 
+	"github.com/rowan-authz/rowan/bundle"
 	"github.com/rowan-authz/rowan/cmd/internal/bundleschema"
 	"github.com/rowan-authz/rowan/engine"
 	"github.com/rowan-authz/rowan/policy"
@@ -22,19 +23,34 @@ type statementPlace struct {
 
 // test is a cell of a suite that a statement decides.
 type test struct {
-	name string
+	suite, name, cell string
+	file              string
+	line              int
+}
+
+// tested is what the suites say of the statements of a bundle.
+type tested struct {
+	// decided are the tests that a statement decides, met the statements that apply
+	// in some without deciding it, as an Allow of a boundary does.
+	decided map[statementPlace][]test
+	met     map[statementPlace]bool
+	// lines are those where a statement begins that suites ask at all, by file; true
+	// says that a list meets it.
+	lines map[lineOf]bool
+}
+
+type lineOf struct {
 	file string
 	line int
 }
 
-// decided asks every cell of the suites, and returns those that each statement
-// decides; nil if ctx was done before. Lists are not among them: many statements
-// make one filter.
-func (s *Server) decided(ctx context.Context, p *project) map[statementPlace][]test {
+// askTests asks every cell of the suites; it is nil if ctx was done before.
+func (s *Server) askTests(ctx context.Context, p *project) *tested {
 	if p.tests != nil {
 		return p.tests
 	}
-	out := map[statementPlace][]test{}
+	out := &tested{decided: map[statementPlace][]test{}, met: map[statementPlace]bool{}, lines: map[lineOf]bool{}}
+	lists := map[string]bool{}
 	for _, suite := range p.suites {
 		now := s.options.Now()
 		if !suite.Now.IsZero() {
@@ -48,39 +64,55 @@ func (s *Server) decided(ctx context.Context, p *project) map[statementPlace][]t
 				if ctx.Err() != nil {
 					return nil
 				}
+				x := test{suite.Name, t.Name, cell.Name, cell.File, cell.Line}
 				if cell.Want.Rows != nil {
-					continue
-				}
-				q, err := cell.Question(now)
-				if err != nil {
-					continue
-				}
-				for _, at := range deciding(q.Evaluator, q.Request, guardrail) {
-					out[at] = append(out[at], test{suite.Name + "/" + t.Name + "/" + cell.Name, cell.File, cell.Line})
+					lists[x.full()] = true
+				} else if q, err := cell.Question(now); err == nil {
+					out.ask(q, guardrail, x)
 				}
 			}
 		}
+	}
+	// Many statements make the filter of a list: they are counted by the runner.
+	run := bundle.Run(p.bundle, p.suites, bundle.RunOptions{
+		Now: s.options.Now(), Coverage: true, Guardrail: p.guardrails.Hook(ctx, s.options.Now()),
+		Select: func(name string) bool { return lists[name] && ctx.Err() == nil },
+	})
+	if ctx.Err() != nil {
+		return nil
+	}
+	for i := range run.Coverage.Statements {
+		x := &run.Coverage.Statements[i]
+		out.lines[lineOf{x.File, x.Line}] = x.Decided+x.Matched > 0
 	}
 	p.tests = out
 	return out
 }
 
-// deciding are the statements that decide a request, each once; none if a
-// guardrail in Rego does.
-func deciding(e *engine.Evaluator, r *engine.Request, guardrail func(*engine.Request) string) []statementPlace {
-	x := e.Explain(r)
-	if guardrail != nil && x.Decision.Allowed() && guardrail(r) != "" {
-		return nil
-	}
-	var out []statementPlace
-	for i := range x.Statements {
-		at := statementPlace{x.Statements[i].Document, x.Statements[i].Pos}
-		if !slices.Contains(out, at) {
-			out = append(out, at)
+// full is the name by which rowan test --run knows a cell.
+func (t *test) full() string { return t.suite + "/" + t.name + "/" + t.cell }
+
+// ask notes which statements decide a question, and which apply.
+func (x *tested) ask(q *bundle.Question, guardrail func(*engine.Request) string, t test) {
+	e := q.Evaluator.Explain(q.Request)
+	for i := range e.Looked {
+		if e.Looked[i].Applies {
+			x.met[placeOf(&e.Looked[i])] = true
 		}
 	}
-	return out
+	if guardrail != nil && e.Decision.Allowed() && guardrail(q.Request) != "" {
+		return // that decides
+	}
+	var seen []statementPlace
+	for i := range e.Statements {
+		if at := placeOf(&e.Statements[i]); !slices.Contains(seen, at) {
+			seen = append(seen, at)
+			x.decided[at] = append(x.decided[at], t)
+		}
+	}
 }
+
+func placeOf(r *engine.StatementReport) statementPlace { return statementPlace{r.Document, r.Pos} }
 
 // maxNamed is how many tests a lens names.
 const maxNamed = 3
@@ -94,7 +126,7 @@ func (s *Server) codeLens(ctx context.Context, p *documentParams) (any, *jsonrpc
 	if s.dirty {
 		s.refresh()
 	}
-	project, rel, ok := s.projectOf(d.uri)
+	project, rel, ok := s.projectOf(d)
 	if !ok || d.lost != "" {
 		return out, nil
 	}
@@ -104,25 +136,34 @@ func (s *Server) codeLens(ctx context.Context, p *documentParams) (any, *jsonrpc
 	if !project.current || len(project.suites) == 0 {
 		return out, nil
 	}
-	tests := s.decided(ctx, project)
+	tests := s.askTests(ctx, project)
+	if tests == nil {
+		return nil, cancelled()
+	}
 	for _, at := range statementsIn(project, rel) {
-		r := d.text.token(at.pos)
-		title := "no test decides this"
-		if found := tests[at]; len(found) > 0 {
+		line := lineOf{rel, int(at.pos.Line)}
+		list, asked := tests.lines[line]
+		if !asked {
+			continue
+		}
+		r, title := d.text.token(at.pos), "no test meets this"
+		switch found := tests.decided[at]; {
+		case len(found) > 0:
 			title = titled(found)
+		case list || tests.met[at]:
+			title = "applies in tests, decides none"
 		}
 		out = append(out, codeLens{r, command{title, testsCommand, []any{d.uri, r.Start.Line, r.Start.Character}}})
 	}
 	return out, nil
 }
 
-// statementsIn are those of a file, in order, that requests are decided by: those of
-// trust policies, which have no resource, are not.
+// statementsIn are those of a file, in order.
 func statementsIn(p *project, rel string) (out []statementPlace) {
 	for _, doc := range p.bundle.Policies() {
 		for i := range doc.Statements {
-			if x := &doc.Statements[i]; doc.Name == rel && len(x.Resource.Values) > 0 {
-				out = append(out, statementPlace{rel, x.Pos})
+			if doc.Name == rel {
+				out = append(out, statementPlace{rel, doc.Statements[i].Pos})
 			}
 		}
 	}
@@ -133,18 +174,13 @@ func statementsIn(p *project, rel string) (out []statementPlace) {
 func titled(found []test) string {
 	names := make([]string, 0, maxNamed)
 	for _, t := range found[:min(len(found), maxNamed)] {
-		names = append(names, t.name[strings.LastIndex(t.name, "/")+1:])
-	}
-	for i, t := range found[:len(names)] {
-		if _, rest, ok := strings.Cut(t.name, "/"); ok {
-			_, names[i], _ = strings.Cut(rest, "/")
-		}
+		names = append(names, t.name+": "+t.cell)
 	}
 	more := ""
 	if len(found) > maxNamed {
 		more = ", …"
 	}
-	return count(len(found), "test") + ": " + strings.Join(names, ", ") + more
+	return "decides " + count(len(found), "test") + " — " + strings.Join(names, ", ") + more
 }
 
 // maxShown is how many tests a message names.
@@ -163,7 +199,7 @@ func (s *Server) showTests(ctx context.Context, arguments []json.RawMessage) (an
 	}
 	lines := make([]string, 0, maxShown)
 	for _, t := range found[:min(len(found), maxShown)] {
-		lines = append(lines, t.name)
+		lines = append(lines, t.full())
 	}
 	if len(found) > maxShown {
 		lines = append(lines, "…")
@@ -194,7 +230,7 @@ func (s *Server) testsAt(ctx context.Context, p *positionParams) (*project, []te
 	if s.dirty {
 		s.refresh()
 	}
-	project, rel, ok := s.projectOf(d.uri)
+	project, rel, ok := s.projectOf(d)
 	if !ok || d.lost != "" || !project.current {
 		return project, nil, nil
 	}
@@ -205,7 +241,11 @@ func (s *Server) testsAt(ctx context.Context, p *positionParams) (*project, []te
 			nearest, begin = x, o
 		}
 	}
-	return project, s.decided(ctx, project)[nearest], nil
+	tests := s.askTests(ctx, project)
+	if tests == nil {
+		return nil, nil, cancelled()
+	}
+	return project, tests.decided[nearest], nil
 }
 
 // locations are where tests say what they want, each line once.

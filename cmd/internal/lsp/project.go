@@ -32,8 +32,8 @@ type project struct {
 	problem string
 	// reason says why a finding is left out; nil leaves none out.
 	reason func(*lint.Finding) string
-	// tests are those that decide statements; nil until somebody asks.
-	tests map[statementPlace][]test
+	// tests are what the suites say of statements; nil until somebody asks.
+	tests *tested
 }
 
 // filePath returns the path of a file's URI; ok is false for any other.
@@ -66,13 +66,7 @@ const maxParents = 32
 func (s *Server) bundleDir(file string) (string, bool) {
 	dir := filepath.Dir(file)
 	for range maxParents {
-		name := filepath.Join(dir, "rowan.yaml")
-		for uri := range s.documents {
-			if p, ok := filePath(uri); ok && p == name {
-				return dir, true
-			}
-		}
-		if s.exists(dir) {
+		if s.files[filepath.Join(dir, "rowan.yaml")] != nil || s.exists(dir) {
 			return dir, true
 		}
 		parent := filepath.Dir(dir)
@@ -84,8 +78,18 @@ func (s *Server) bundleDir(file string) (string, bool) {
 	return "", false
 }
 
-// exists reports whether a folder on disk holds rowan.yaml.
+// exists reports whether a folder on disk holds rowan.yaml. It looks once between
+// two refreshes.
 func (s *Server) exists(dir string) bool {
+	found, known := s.begins[dir]
+	if !known {
+		found = s.look(dir)
+		s.begins[dir] = found
+	}
+	return found
+}
+
+func (s *Server) look(dir string) bool {
 	tree, closer, err := s.options.Open(dir)
 	if err != nil {
 		return false
@@ -97,16 +101,15 @@ func (s *Server) exists(dir string) bool {
 
 // projectOf returns the project of a document, and its path within; ok is false
 // for a document of none.
-func (s *Server) projectOf(uri string) (p *project, rel string, ok bool) {
-	file, ok := filePath(uri)
+func (s *Server) projectOf(d *document) (p *project, rel string, ok bool) {
+	if d.file == "" {
+		return nil, "", false
+	}
+	dir, ok := s.bundleDir(d.file)
 	if !ok {
 		return nil, "", false
 	}
-	dir, ok := s.bundleDir(file)
-	if !ok {
-		return nil, "", false
-	}
-	rel, err := filepath.Rel(dir, file)
+	rel, err := filepath.Rel(dir, d.file)
 	if err != nil {
 		return nil, "", false
 	}
@@ -121,12 +124,8 @@ func (s *Server) projectOf(uri string) (p *project, rel string, ok bool) {
 // ones are not among them.
 func (s *Server) opened(p *project) map[string]*document {
 	out := map[string]*document{}
-	for uri, d := range s.documents {
-		file, ok := filePath(uri)
-		if !ok || d.lost != "" {
-			continue
-		}
-		if rel, err := filepath.Rel(p.dir, file); err == nil && filepath.IsLocal(rel) {
+	for file, d := range s.files {
+		if rel, err := filepath.Rel(p.dir, file); err == nil && filepath.IsLocal(rel) && d.lost == "" {
 			out[filepath.ToSlash(rel)] = d
 		}
 	}

@@ -65,6 +65,8 @@ type Server struct {
 	initialized, ended bool // by initialize and shutdown
 	status             int
 	documents          map[string]*document // by URI
+	files              map[string]*document // by path, those that are files
+	begins             map[string]bool      // folders on disk that hold rowan.yaml, or do not
 	projects           map[string]*project  // by directory
 	dirty              bool
 	published          map[string]string // what was told last, by URI
@@ -95,7 +97,7 @@ func New(o Options) (*Server, error) {
 	return &Server{
 		options: o, catalogue: c, vocabulary: o.Vocabulary,
 		queue: make(chan *work, maxQueue), done: make(chan struct{}), pending: map[jsonrpc2.ID]*work{},
-		documents: map[string]*document{}, projects: map[string]*project{}, published: map[string]string{},
+		documents: map[string]*document{}, files: map[string]*document{}, begins: map[string]bool{}, projects: map[string]*project{}, published: map[string]string{},
 		status: 1,
 	}, nil
 }

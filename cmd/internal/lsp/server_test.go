@@ -247,8 +247,7 @@ func TestOperators(t *testing.T) {
 	require.Empty(t, operatorAbout("StringEqualz"))
 }
 
-// TestKeys: every key of the vocabulary is described, but for a few of SAML and of
-// partners that AWS itself only names.
+// TestKeys: every key of the vocabulary is described, with its type.
 func TestKeys(t *testing.T) {
 	s, err := New(Options{Vocabulary: conditions.AWS(), Cel: conditions.AWS(), Now: time.Now, Open: nowhere})
 	require.NoError(t, err)
@@ -259,6 +258,7 @@ func TestKeys(t *testing.T) {
 		}
 		about := s.keyAbout(name)
 		require.Contains(t, about, k.Kind.String(), name)
+		require.Contains(t, about, "\n\n", "%s has no meaning", name)
 	}
 	for name := range keyWords {
 		if _, many := family(name); many {
@@ -310,8 +310,8 @@ func TestSuppressed(t *testing.T) {
 		require.NoError(t, err)
 		d := &document{uri: "file:///b/policies/x.json"}
 		d.set(`{"Statement": {"Effect": "Deny", "Action": "s3:GetObject", "Resource": "*"}}`, 0)
-		s.documents[d.uri] = d
-		p, _, ok := s.projectOf(d.uri)
+		s.keep(d)
+		p, _, ok := s.projectOf(d)
 		require.True(t, ok)
 		s.load(p)
 		_, fixable := s.fixAll(d)

@@ -85,6 +85,29 @@ var keyWords = map[string]string{
 	"aws:sourceorgid":               "The organization on whose behalf a service calls.",
 	"aws:sourceorgpaths":            "The path of the account on whose behalf a service calls.",
 
+	"aws:assumedroot":                  "Whether the session is one of a root user, taken for a member account.",
+	"aws:signinsessionarn":             "The console session that the credentials come from.",
+	"aws:chatbotsourcearn":             "The chat configuration that the call comes from.",
+	"aws:ec2instancesourcevpc":         "The VPC of the instance that the credentials were given to.",
+	"aws:ec2instancesourceprivateipv4": "The private address of the instance that the credentials were given to.",
+	"aws:vpceaccount":                  "The account that owns the VPC endpoint that the call came through.",
+	"aws:vpceorgid":                    "The organization that owns the VPC endpoint that the call came through.",
+	"aws:vpceorgpaths":                 "The path of the VPC endpoint's account in its organization.",
+	"aws:calledviaawsmcp":              "The AWS MCP server that made the call.",
+	"aws:viaawsmcpservice":             "Whether an AWS MCP server made the call.",
+	"aws:ismcpserviceaction":           "Whether the call is an action of an AWS MCP server itself.",
+
+	"saml:aud":           "The address that the SAML assertion was posted to.",
+	"saml:doc":           "The account and the name of the SAML provider, which tell subjects of different providers apart.",
+	"saml:iss":           "The issuer of the SAML assertion, a URN.",
+	"saml:namequalifier": "A hash of the issuer, the account and the SAML provider: with saml:sub it names one subject.",
+	"saml:sub":           "The subject of the SAML assertion.",
+	"saml:sub_type":      "How the subject is named: persistent, transient, or the format's URI.",
+
+	"accounts.google.com:oaud":  "The audience of the Google token, where aud is the authorized party.",
+	"accounts.google.com:azp":   "The authorized party of the Google token.",
+	"accounts.google.com:email": "The address of the Google user.",
+
 	"cognito-identity.amazonaws.com:sub": "The identity id in the identity pool, REGION:UUID. It is not the sub of a user pool.",
 	"cognito-identity.amazonaws.com:aud": "The identity pool.",
 	"cognito-identity.amazonaws.com:amr": "How the identity signed in: `authenticated` with its providers, or `unauthenticated`.",
@@ -95,3 +118,6 @@ var keyWords = map[string]string{
 	"www.amazon.com:user_id":             "The user of Login with Amazon.",
 	"www.amazon.com:app_id":              "The app that the token of Login with Amazon is for.",
 }
+
+// samlWords are on the keys of SAML that hold an attribute of the assertion.
+const samlWords = "An attribute of the SAML assertion."
