@@ -19,7 +19,7 @@ func rounds(ctx context.Context, s settings, servers []*subjectServer, progress 
 		rows = append(rows, r)
 		for n := range s.rounds {
 			_, _ = fmt.Fprintf(progress, "%s: round %d of %d\n", k.name, n+1, s.rounds)
-			for _, x := range servers {
+			for _, x := range asked(servers, i) {
 				rate, cpu, err := saturate(ctx, x, &x.kinds[i], s.each)
 				if err != nil {
 					return nil, fmt.Errorf("%s: %s: %w", x.name, k.name, err)
@@ -31,8 +31,12 @@ func rounds(ctx context.Context, s settings, servers []*subjectServer, progress 
 				continue
 			}
 			half := median(r.rates[servers[0].name]) / 2
-			for _, x := range servers {
-				tail, err := paced(ctx, x, &x.kinds[i], half, s.each)
+			for _, x := range asked(servers, i) {
+				rate := half
+				if own := median(r.rates[x.name]); own < half { // which would only queue
+					rate = own / 2
+				}
+				tail, err := paced(ctx, x, &x.kinds[i], rate, s.each)
 				if err != nil {
 					return nil, fmt.Errorf("%s: %s at half load: %w", x.name, k.name, err)
 				}
@@ -41,6 +45,11 @@ func rounds(ctx context.Context, s settings, servers []*subjectServer, progress 
 		}
 	}
 	return rows, nil
+}
+
+// asked are the servers that can be asked a kind of question.
+func asked(servers []*subjectServer, kind int) []*subjectServer {
+	return slices.DeleteFunc(slices.Clone(servers), func(x *subjectServer) bool { return kind >= len(x.kinds) })
 }
 
 // saturate keeps as many calls under way as the kind says. It returns decisions

@@ -5,6 +5,7 @@
 //
 //	go run ./daemon                 some three minutes on two cores
 //	go run ./daemon -quick          short rounds
+//	go run ./daemon -opa            beside the server of OPA too, which it builds
 package main
 
 import (
@@ -41,6 +42,7 @@ type settings struct {
 	rounds int
 	each   time.Duration
 	binary string
+	opa    bool
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -48,6 +50,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("daemon", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	quick := flags.Bool("quick", false, "short rounds")
+	flags.BoolVar(&s.opa, "opa", false, "measure the server of OPA too")
 	flags.IntVar(&s.rounds, "count", 5, "rounds")
 	flags.StringVar(&s.binary, "rowan", "", "the rowan binary; empty builds one")
 	if err := flags.Parse(args); err != nil {

@@ -84,6 +84,16 @@ func start(ctx context.Context, s *settings, dir string, progress io.Writer) (al
 			}
 		}
 	}
+	if !s.opa {
+		return all, nil
+	}
+	opa, err := startOPA(ctx, dir, progress)
+	if opa != nil {
+		all = append(all, opa)
+	}
+	if err != nil {
+		return all, fmt.Errorf("opa: %w", err)
+	}
 	return all, nil
 }
 
