@@ -396,7 +396,8 @@ func length(p *place) (least int, open bool) {
 }
 
 // constants reads all statements with every variable absent: what is left are
-// the patterns that do not depend on one.
+// the patterns that do not depend on one. The values of keys that are given are
+// such too: a variable may have to be one of them.
 func (s *search) constants(w *world) (*frame, error) {
 	f, err := newFrame(s.budget, s.vocabulary, w, nil, nil)
 	if err != nil {
@@ -405,6 +406,12 @@ func (s *search) constants(w *world) (*frame, error) {
 	for _, st := range s.statements {
 		if err := f.read(st); err != nil {
 			return nil, err
+		}
+	}
+	for name, values := range w.fixed {
+		if len(values) > 0 {
+			given := conditions.NewEqual(false, values)
+			f.tests[name] = append(f.tests[name], &given)
 		}
 	}
 	return f, nil
