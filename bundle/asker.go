@@ -127,6 +127,19 @@ func (a *Asker) Question(t *Table, action string, now time.Time) (*Question, err
 	return c.Question(now)
 }
 
+// Keys returns the context keys of the asker's session, beside those that the
+// principal determines. What nobody knows of them is left out.
+func (a *Asker) Keys() map[string][]string {
+	out := make(map[string][]string, len(a.identity.settings))
+	for _, s := range a.identity.settings {
+		delete(out, s.key)
+		if !s.unknown {
+			out[s.key] = s.values
+		}
+	}
+	return out
+}
+
 // RowActions returns the actions that are about rows of a table.
 func RowActions() []string {
 	out := make([]string, len(rowActions))

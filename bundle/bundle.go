@@ -54,7 +54,7 @@ type Bundle struct {
 	names      map[place]string
 
 	serviceControl, resourceControl []*engine.Set
-	overlaps                        overlaps
+	overlaps                        *overlaps
 }
 
 // source is one file of a bundle.

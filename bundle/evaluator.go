@@ -116,7 +116,7 @@ func (b *Bundle) ResourceSet(resource string) (*engine.Set, error) {
 
 // overlap returns the set of several resource policies that apply together.
 func (b *Bundle) overlap(key string, found []*Resource) (*engine.Set, error) {
-	o := &b.overlaps
+	o := b.overlaps
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if s, ok := o.sets[key]; ok {

@@ -40,7 +40,7 @@ func LoadWithRego(fsys fs.FS, name string, v *conditions.Vocabulary) (*Bundle, e
 func load(fsys fs.FS, name string, v *conditions.Vocabulary, rego bool) (*Bundle, error) {
 	l := &loader{
 		rego:     rego,
-		bundle:   &Bundle{Name: name, vocabulary: v, names: map[place]string{}},
+		bundle:   &Bundle{Name: name, vocabulary: v, names: map[place]string{}, overlaps: &overlaps{}},
 		managed:  map[string]*document{},
 		used:     map[use]bool{},
 		compiled: map[use]bool{},

@@ -71,12 +71,11 @@ type CellResult struct {
 	refusal string   // why a guardrail denied
 }
 
-// Run decides the cells of suites that Bundle.Suites read, in their order.
+// Run decides the cells of suites, in their order. Bundle.Suites of b read them, or
+// of the bundle that b was made of by Swap.
 func Run(b *Bundle, suites []*Suite, o RunOptions) Result {
 	var out Result
-	if len(b.Rego) > 0 && o.Guardrail == nil {
-		o.Guardrail = func(*engine.Request) string { return "nobody asks the bundle's guardrails in Rego" }
-	}
+	o.Guardrail = o.guardrailOf(b)
 	if o.Coverage {
 		out.Coverage = newCoverage(b)
 	}
@@ -89,7 +88,8 @@ func Run(b *Bundle, suites []*Suite, o RunOptions) Result {
 		for _, t := range s.Tests {
 			test := TestResult{Name: t.Name, Line: t.Line}
 			for i := range t.Cells {
-				c := &t.Cells[i]
+				c := t.Cells[i]
+				c.bundle = b
 				if o.Select != nil && !o.Select(s.Name+"/"+t.Name+"/"+c.Name) {
 					continue
 				}
@@ -114,6 +114,15 @@ func Run(b *Bundle, suites []*Suite, o RunOptions) Result {
 		}
 	}
 	return out
+}
+
+// guardrailOf is the guardrail to ask: that of a bundle with guardrails in Rego
+// that nobody asks denies.
+func (o *RunOptions) guardrailOf(b *Bundle) func(*engine.Request) string {
+	if len(b.Rego) > 0 && o.Guardrail == nil {
+		return func(*engine.Request) string { return "nobody asks the bundle's guardrails in Rego" }
+	}
+	return o.Guardrail
 }
 
 // run decides one cell.

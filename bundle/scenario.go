@@ -236,6 +236,20 @@ func (s *Scenario) parsePolicies(v value) error {
 type Question struct {
 	Evaluator *engine.Evaluator
 	Request   *engine.Request
+	// Policies are what the evaluator was compiled from; nil for a question of a
+	// bundle, whose documents its roles, guardrails and resources have.
+	Policies *Policies
+}
+
+// Policies are the documents that decide a question. Nil means that there is none
+// of the kind, empty and not nil that there is one and it allows nothing. Its
+// fields are those of analysis.Policies. They must not be changed.
+type Policies struct {
+	Identity, Boundary, Session, Endpoint []*policy.Document
+	// Resource is the resource's policy; of a role its trust policy.
+	Resource *policy.Document
+	// ServiceControl and ResourceControl are levels, root first.
+	ServiceControl, ResourceControl [][]*policy.Document
 }
 
 // Question validates and compiles the scenario's policies and fills its
@@ -243,14 +257,14 @@ type Question struct {
 // unless the scenario says otherwise. The error is a *ScenarioError; it wraps
 // policy.Errors if documents are refused.
 func (s *Scenario) Question(v *conditions.Vocabulary, now time.Time) (*Question, error) {
-	q := &Question{Evaluator: &engine.Evaluator{}}
+	q := &Question{Evaluator: &engine.Evaluator{}, Policies: &Policies{}}
 	p, err := s.parsedPrincipal()
 	if err != nil {
 		return nil, s.fail(err)
 	}
 	r := &engine.Request{Principal: p, Action: s.action, Resource: s.resource, ResourceAccount: s.resourceAccount}
 	q.Request = r
-	if err := s.compile(v, q.Evaluator); err != nil {
+	if err := s.compile(v, q); err != nil {
 		return nil, s.fail(err)
 	}
 	account := s.knownResourceAccount(&p)
@@ -320,15 +334,16 @@ func (s *Scenario) parsedPrincipal() (engine.Principal, error) {
 
 // compile fills the evaluator; all faults of all documents are reported at
 // once.
-func (s *Scenario) compile(v *conditions.Vocabulary, e *engine.Evaluator) error {
+func (s *Scenario) compile(v *conditions.Vocabulary, q *Question) error {
 	var faults policy.Errors
+	e := q.Evaluator
 	for _, p := range s.policies {
 		kind := p.kind
 		if kind == policy.Resource && isRole(s.resource) {
 			kind = policy.Trust
 		}
 		for _, level := range p.levels {
-			set, err := s.set(v, kind, level)
+			set, docs, err := s.set(v, kind, level)
 			var found policy.Errors
 			if errors.As(err, &found) {
 				faults = append(faults, found...)
@@ -337,7 +352,7 @@ func (s *Scenario) compile(v *conditions.Vocabulary, e *engine.Evaluator) error 
 			if err != nil {
 				return err
 			}
-			assign(e, kind, set)
+			q.assign(kind, set, docs)
 		}
 		if kind == policy.ServiceControl && e.ServiceControl == nil && len(faults) == 0 {
 			return errors.New("no level of service control policies")
@@ -350,7 +365,7 @@ func (s *Scenario) compile(v *conditions.Vocabulary, e *engine.Evaluator) error 
 }
 
 // set parses and compiles the documents of one level.
-func (s *Scenario) set(v *conditions.Vocabulary, kind policy.Kind, level []value) (*engine.Set, error) {
+func (s *Scenario) set(v *conditions.Vocabulary, kind policy.Kind, level []value) (*engine.Set, []*policy.Document, error) {
 	var faults policy.Errors
 	docs := make([]*policy.Document, 0, len(level))
 	for _, x := range level {
@@ -367,30 +382,32 @@ func (s *Scenario) set(v *conditions.Vocabulary, kind policy.Kind, level []value
 	if errors.As(err, &found) {
 		faults = append(faults, found...)
 	} else if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(faults) > 0 {
-		return nil, faults
+		return nil, nil, faults
 	}
-	return set, nil
+	return set, docs, nil
 }
 
-func assign(e *engine.Evaluator, kind policy.Kind, set *engine.Set) {
+// assign puts a set and its documents where they belong.
+func (q *Question) assign(kind policy.Kind, set *engine.Set, docs []*policy.Document) {
+	e, p := q.Evaluator, q.Policies
 	switch kind {
 	case policy.Identity:
-		e.Identity = set
+		e.Identity, p.Identity = set, docs
 	case policy.Boundary:
-		e.Boundary = set
+		e.Boundary, p.Boundary = set, docs
 	case policy.Session:
-		e.Session = set
+		e.Session, p.Session = set, docs
 	case policy.Endpoint:
-		e.Endpoint = set
+		e.Endpoint, p.Endpoint = set, docs
 	case policy.Resource, policy.Trust:
-		e.Resource = set
+		e.Resource, p.Resource = set, docs[0]
 	case policy.ServiceControl:
-		e.ServiceControl = append(e.ServiceControl, set)
+		e.ServiceControl, p.ServiceControl = append(e.ServiceControl, set), append(p.ServiceControl, docs)
 	case policy.ResourceControl:
-		e.ResourceControl = append(e.ResourceControl, set)
+		e.ResourceControl, p.ResourceControl = append(e.ResourceControl, set), append(p.ResourceControl, docs)
 	}
 }
 

@@ -93,18 +93,37 @@ func (b *Bundle) Suites() ([]*Suite, error) {
 		if !strings.HasPrefix(s.path, "tests/") {
 			continue
 		}
-		file := path.Join(b.Name, s.path)
-		if root, ok := parseYAML(file, s.text, f); ok {
-			r := &suiteReader{
-				bundle: b, suite: &Suite{File: file}, root: root,
-				identities: map[string]*suiteIdentity{}, rows: map[string]*tableRows{},
-			}
-			r.read()
-			r.suite.identities = byName(r.identities)
-			out = append(out, r.suite)
+		if suite := b.suite(path.Join(b.Name, s.path), s.text, f); suite != nil {
+			out = append(out, suite)
 		}
 	}
 	return out, f.err()
+}
+
+// ParseSuite reads a suite of the bundle that is none of its files. The error is
+// policy.Errors, as of Suites.
+func (b *Bundle) ParseSuite(file string, text []byte) (*Suite, error) {
+	f := &faults{}
+	out := b.suite(file, text, f)
+	if err := f.err(); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// suite reads a suite; nil if it is no YAML.
+func (b *Bundle) suite(file string, text []byte, f *faults) *Suite {
+	root, ok := parseYAML(file, text, f)
+	if !ok {
+		return nil
+	}
+	r := &suiteReader{
+		bundle: b, suite: &Suite{File: file}, root: root,
+		identities: map[string]*suiteIdentity{}, rows: map[string]*tableRows{},
+	}
+	r.read()
+	r.suite.identities = byName(r.identities)
+	return r.suite
 }
 
 // suiteReader reads one suite.
@@ -533,12 +552,9 @@ func (t *testReader) owned(q *requestReader, c *Cell) {
 // own clock, if it has one, must give. Identity, row and test may each say the
 // same key; the later wins.
 func (c *Cell) Question(now time.Time) (*Question, error) {
-	e, err := c.bundle.Evaluator(c.identity.role, c.Resource, c.identity.session)
+	e, err := c.evaluator(c.bundle)
 	if err != nil {
 		return nil, err
-	}
-	if c.owner != c.bundle.Account {
-		e.ResourceControl = nil
 	}
 	x := c.bundle.vocabulary.NewContext()
 	if err := c.identity.principal.Describe(x); err != nil {
@@ -559,4 +575,16 @@ func (c *Cell) Question(now time.Time) (*Question, error) {
 	return &Question{Evaluator: e, Request: &engine.Request{
 		Principal: c.identity.principal, Action: c.Action, Resource: c.Resource, ResourceAccount: c.owner, Context: x,
 	}}, nil
+}
+
+// evaluator holds the policies of a bundle that count for the cell.
+func (c *Cell) evaluator(b *Bundle) (*engine.Evaluator, error) {
+	e, err := b.Evaluator(c.identity.role, c.Resource, c.identity.session)
+	if err != nil {
+		return nil, err
+	}
+	if c.owner != b.Account {
+		e.ResourceControl = nil
+	}
+	return e, nil
 }

@@ -22,6 +22,9 @@ type testCommand struct {
 	Coverage  bool           `help:"Count which statements and condition values the tests reach."`
 	Threshold float64        `placeholder:"PERCENT" help:"Fail if less than PERCENT is covered."`
 	Watch     bool           `help:"Run again whenever a file of the bundle changes."`
+	Mutate    bool           `help:"Weaken one statement, condition or value at a time, and show what no test notices, with the test to add."`
+	Time      time.Duration  `default:"10s" placeholder:"DURATION" help:"How long one question of --mutate may take."`
+	Mutants   int            `default:"10000" placeholder:"N" help:"How many mutants --mutate tries at most."`
 	clock
 	celFlag
 }
@@ -30,11 +33,14 @@ type testCommand struct {
 func (*testCommand) Help() string {
 	return `Whatever a test does not list must be denied. A failure shows what the request has and what the policy wants.
 
-Exit status: 0 passed, 1 a cell failed or too little is covered, 2 usage, 3 the bundle or a suite cannot be loaded.
+With --mutate the bundle is weakened in one place at a time and the tests run on each variant. Variants that decide every request as before are proved to, and left out; of others that no test notices you see a request that tells them apart, and the test to add.
 
-Example:
+Exit status: 0 passed, 1 a cell failed or too little is covered, 2 usage, 3 the bundle or a suite cannot be loaded. With --mutate: 0 all is noticed or equivalent, 1 something survived, 2 usage, or tests that fail, 3 something is unknown or was not tried, or the bundle cannot be loaded.
 
-    rowan test --coverage --threshold 90 policies/`
+Examples:
+
+    rowan test --coverage --threshold 90 policies/
+    rowan test --mutate policies/`
 }
 
 // Run runs the tests once, or until it is interrupted.
@@ -45,6 +51,9 @@ func (t *testCommand) Run(c *console) error {
 	v, err := t.vocabulary()
 	if err != nil {
 		return err
+	}
+	if t.Mutate {
+		return t.mutate(c, v)
 	}
 	if !t.Watch {
 		return t.once(c, v)
