@@ -17,7 +17,7 @@ var smallKeys = []string{tagU, tagV, "s3:prefix", "aws:TagKeys", "s3:max-keys", 
 // TestGiven gives all keys but a few a value, and looks by chance for what is then
 // said not to be there: a variable may have to be a value that is given.
 func TestGiven(t *testing.T) {
-	n := uint64(*randomN) / 4
+	n := uint64(*randomN) / 8
 	if raceEnabled {
 		n /= 10 // the race detector is for the others
 	}
@@ -48,7 +48,7 @@ func TestGiven(t *testing.T) {
 			never++
 		}
 		e := evaluatorOf(t, by)
-		for range min(*tries, 200) {
+		for range min(*tries, 150) {
 			x := g.request(t)
 			c := conditions.AWS().NewContext()
 			require.NoError(t, x.Principal.Describe(c))

@@ -24,6 +24,7 @@ type answer struct {
 	want        string
 	met         bool
 	request     *engine.Request
+	policies    *bundle.Policies
 	explanation engine.Explanation
 	err         *bundle.ScenarioError
 }
@@ -81,7 +82,7 @@ func (a *asker) answer(s *bundle.Scenario) *answer {
 		}
 		return x
 	}
-	x.request = q.Request
+	x.request, x.policies = q.Request, q.Policies
 	x.explanation = q.Evaluator.Explain(q.Request)
 	x.met = x.want == x.explanation.Decision.Outcome.String()
 	return x

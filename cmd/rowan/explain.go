@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/rowan-authz/rowan/analysis"
 	"github.com/rowan-authz/rowan/bundle"
 )
 
@@ -17,6 +18,8 @@ type explainCommand struct {
 	Log        []string `name:"log" placeholder:"FILE" help:"The decision log, - for standard input; may be repeated for the files that were put away."`
 	Bundle     []string `name:"bundle" placeholder:"DIR|FILE|URL" help:"Bundles that may be the one of that day, or a folder of tar.gz; may be repeated. The one whose digest the decision has is taken, also that which is built in."`
 
+	Changes bool `default:"true" negatable:"" help:"Say what would make a denial an allow: the smallest change of the request, of the identity, and of the policies."`
+
 	clock
 	celFlag
 }
@@ -24,6 +27,8 @@ type explainCommand struct {
 // Help describes the command.
 func (*explainCommand) Help() string {
 	return `Says who asks what, the answer, which statement decided or came nearest, and for each condition that failed what the request has and what the policy wants. With --format json every statement that was looked at is listed.
+
+Below a denial stands what would make it an allow: the fewest things of the request, or of the identity, that would have to be others, and the statement that would have to be added, which allows this request and nothing else. Each was decided again before it is shown. What is marked as safe to tell says nothing of policies, of other identities or of what there is.
 
 With --decision-id it says the same of a decision that a server made, as far as the decision log knows: what is masked there nobody knows. The bundle that decided must be at hand, and is found by its digest; if it is not, what the log has is printed. Whether the log is whole says rowan audit verify.
 
@@ -52,14 +57,21 @@ func (e *explainCommand) Run(c *console) error {
 		kept := &keptText{}
 		s.Reader = io.TeeReader(s.Reader, kept)
 		err := a.ask(c, s, func(x *answer) error {
+			f, err := e.flips(c, x)
+			if err != nil {
+				return err
+			}
 			if c.format == "json" {
-				return c.encodeExplained(x)
+				return c.encodeExplained(x, f)
 			}
 			if !first {
 				c.printf("\n")
 			}
 			first = false
 			c.explain(s.name, x, kept)
+			if f != nil {
+				c.printChanges(f)
+			}
 			return nil
 		})
 		if err != nil {
@@ -69,11 +81,24 @@ func (e *explainCommand) Run(c *console) error {
 	return nil
 }
 
-func (c *console) encodeExplained(x *answer) error {
+// flips finds what would make the denial of a scenario an allow; nil if that is
+// not asked for, or nothing.
+func (e *explainCommand) flips(c *console, x *answer) (*analysis.Flips, error) {
+	if !e.Changes || x.err != nil {
+		return nil, nil
+	}
+	return c.changes((*analysis.Policies)(x.policies), x.request)
+}
+
+func (c *console) encodeExplained(x *answer, f *analysis.Flips) error {
 	if x.err != nil {
 		return c.encode(x.failure())
 	}
-	return c.encode(newExplained(x))
+	out := newExplained(x)
+	if f != nil {
+		out.Changes = newChanges(f)
+	}
+	return c.encode(out)
 }
 
 // explain prints one answer for people.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rowan-authz/rowan/analysis"
 	"github.com/rowan-authz/rowan/bundle"
 	"github.com/rowan-authz/rowan/bundle/demo"
 	"github.com/rowan-authz/rowan/cmd/internal/audit"
@@ -44,10 +45,19 @@ func (e *explainCommand) decision(c *console) error {
 	} else if again, err = replay.Replay(l, b); err != nil {
 		out.Notes = append(out.Notes, plain(err.Error()))
 	}
+	var flips *analysis.Flips
 	if again == nil {
 		c.raise(exitUnmet)
 	} else {
+		if e.Changes && !again.Differs {
+			if flips, err = c.decisionChanges(b, l, again); err != nil {
+				return err
+			}
+		}
 		x := newExplained(&answer{name: l.ID, request: again.Request, explanation: again.Explanation})
+		if flips != nil {
+			x.Changes = newChanges(flips)
+		}
 		out.Bundle, out.Explained, out.Notes = b.Name, &x, append(out.Notes, again.Notes...)
 		if again.Differs {
 			c.raise(exitUnmet)
@@ -65,6 +75,9 @@ func (e *explainCommand) decision(c *console) error {
 		c.logged(l)
 	} else {
 		bundle.RenderExplanation(c.out, again.Request, &again.Explanation, b.Source, c.color)
+	}
+	if flips != nil {
+		c.printChanges(flips)
 	}
 	for _, n := range out.Notes {
 		c.printf("note: %s\n", plain(n))

@@ -14,6 +14,7 @@ type explained struct {
 	Request explainedRequest  `json:"request"`
 	Nearest *explainedReport  `json:"nearest"`
 	Looked  []explainedReport `json:"looked"`
+	Changes *changesJSON      `json:"wouldBeAllowedIf,omitempty"`
 }
 
 type explainedRequest struct {
