@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -124,6 +125,34 @@ func TestFilesAreValid(t *testing.T) {
 	}
 	for _, s := range bundleschema.All() {
 		require.True(t, seen[s.Name] > 0 || s.Name == "lint", s.Name)
+	}
+}
+
+// TestExamplesAreValid: so are policies that stand alone, and what the guides show.
+func TestExamplesAreValid(t *testing.T) {
+	schemas := compiled(t)
+	policies, err := filepath.Glob(module + "/testdata/policies/valid/*.json")
+	require.NoError(t, err)
+	require.NotEmpty(t, policies)
+	for _, name := range policies {
+		text, err := os.ReadFile(name)
+		require.NoError(t, err)
+		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+		require.NoError(t, err)
+		require.NoError(t, schemas["policy"].Validate(doc), name)
+	}
+	block := regexp.MustCompile("(?s)```yaml\n(.*?)```")
+	for name, begins := range map[string][2]string{"lint": {"lint.md", "suppress:"}, "tests": {"testing-policies.md", "# tests/"}} {
+		page, err := os.ReadFile(module + "/docs/" + begins[0])
+		require.NoError(t, err)
+		found := 0
+		for _, m := range block.FindAllSubmatch(page, -1) {
+			if strings.HasPrefix(string(m[1]), begins[1]) {
+				found++
+				require.NoError(t, schemas[name].Validate(plain(parse(t, m[1]))), begins[0])
+			}
+		}
+		require.NotZero(t, found, begins[0])
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rowan-authz/rowan/bundle"
 	"github.com/rowan-authz/rowan/conditions"
+	"github.com/rowan-authz/rowan/conditions/celop"
 )
 
 // maxItems is how many completions are offered at once.
@@ -97,7 +98,7 @@ func (k *completer) inPolicy() {
 	case actionValue:
 		k.actionNames()
 	case operatorName:
-		for i, name := range operators() {
+		for i, name := range k.operators() {
 			k.add(name, kindOperator, "", operatorAbout(name)).SortText = fmt.Sprintf("%03d", i)
 		}
 	case keyName:
@@ -163,6 +164,9 @@ func (k *completer) actionNames() {
 // keyNames offers the keys that an operator may read, first those of the
 // statement's actions.
 func (k *completer) keyNames(operator string) {
+	if operator == celop.Name {
+		return // its keys are labels
+	}
 	first := map[string]bool{}
 	for _, a := range k.actions() {
 		service, name, _ := strings.Cut(a, ":")

@@ -22,7 +22,7 @@ type method func(s *Server, ctx context.Context, params json.RawMessage) (any, *
 
 // methods are those that need no more than an initialized server.
 var methods = map[string]method{
-	"initialized":                      ignored,
+	"initialized":                      (*Server).watch,
 	"$/setTrace":                       ignored,
 	"workspace/didChangeConfiguration": ignored,
 	"workspace/didChangeWatchedFiles": func(s *Server, _ context.Context, _ json.RawMessage) (any, *jsonrpc2.Error) {
@@ -39,6 +39,21 @@ var methods = map[string]method{
 	"textDocument/codeAction":  typed((*Server).codeAction),
 	"textDocument/references":  typed((*Server).references),
 	"workspace/executeCommand": typed((*Server).execute),
+}
+
+// watched are the files whose changes on disk matter.
+const watched = "**/*.{json,yaml,rego,xml}"
+
+// watch asks the client to tell of changes on disk, if it does.
+func (s *Server) watch(ctx context.Context, _ json.RawMessage) (any, *jsonrpc2.Error) {
+	if s.watches {
+		// Whatever it answers, the server works with what it is told.
+		_, _ = s.conn.DispatchCall(ctx, "client/registerCapability", registrationParams{[]registration{{
+			ID: "watch", Method: "workspace/didChangeWatchedFiles",
+			Options: watchOptions{[]watcher{{watched}}},
+		}}})
+	}
+	return nil, nil
 }
 
 func ignored(*Server, context.Context, json.RawMessage) (any, *jsonrpc2.Error) { return nil, nil }
@@ -84,8 +99,9 @@ func (s *Server) handle(ctx context.Context, req *jsonrpc2.Request) (any, *jsonr
 
 func (s *Server) initialize(_ context.Context, p *initializeParams) (any, *jsonrpc2.Error) {
 	if p.Options.Cel {
-		s.vocabulary = s.options.Cel
+		s.vocabulary, s.cel = s.options.Cel, true
 	}
+	s.watches = p.Capabilities.Workspace.DidChangeWatchedFiles.DynamicRegistration
 	s.initialized = true
 	r := &initializeResult{ServerInfo: serverInfo{Name: "rowan", Version: s.options.Version}}
 	c := &r.Capabilities

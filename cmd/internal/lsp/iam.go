@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/rowan-authz/rowan/conditions"
+	"github.com/rowan-authz/rowan/conditions/celop"
 )
 
 // element is what a place in a policy document is for.
@@ -100,7 +101,21 @@ func operators() []string {
 	return out
 }
 
+// operators are those that the client's policies may have.
+func (s *Server) operators() []string {
+	if s.cel {
+		return append(operators(), celop.Name)
+	}
+	return operators()
+}
+
+// celWords are on the operator that AWS does not have. Source: docs/cel.md.
+const celWords = "The value is an expression in CEL that is true of the request; the key is a label of your own. AWS does not know the operator."
+
 func operatorAbout(name string) string {
+	if name == celop.Name {
+		return "**" + name + "**\n\n" + celWords
+	}
 	quantifier, base, ifExists := operator(name)
 	about, ok := operatorWords[base]
 	if !ok {

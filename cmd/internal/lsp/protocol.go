@@ -24,6 +24,31 @@ type initializeParams struct {
 		// Cel allows conditions written in CEL.
 		Cel bool `json:"cel"`
 	} `json:"initializationOptions"`
+	Capabilities struct {
+		Workspace struct {
+			DidChangeWatchedFiles struct {
+				DynamicRegistration bool `json:"dynamicRegistration"`
+			} `json:"didChangeWatchedFiles"`
+		} `json:"workspace"`
+	} `json:"capabilities"`
+}
+
+type registrationParams struct {
+	Registrations []registration `json:"registrations"`
+}
+
+type registration struct {
+	ID      string       `json:"id"`
+	Method  string       `json:"method"`
+	Options watchOptions `json:"registerOptions"`
+}
+
+type watchOptions struct {
+	Watchers []watcher `json:"watchers"`
+}
+
+type watcher struct {
+	GlobPattern string `json:"globPattern"`
 }
 
 type initializeResult struct {

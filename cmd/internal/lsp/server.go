@@ -62,6 +62,8 @@ type Server struct {
 
 	// What follows is the worker's alone.
 	vocabulary         *conditions.Vocabulary
+	cel                bool // it has conditions in CEL
+	watches            bool // the client tells of changes on disk if it is asked to
 	initialized, ended bool // by initialize and shutdown
 	status             int
 	documents          map[string]*document // by URI

@@ -21,14 +21,19 @@ import (
 
 	"github.com/rowan-authz/rowan/cmd/internal/lsp"
 	"github.com/rowan-authz/rowan/conditions"
+	"github.com/rowan-authz/rowan/conditions/celop"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 // options are those of the tests: everything is diagnosed at once.
-func options() lsp.Options {
+func options(t testing.TB) lsp.Options {
+	op, err := celop.New(celop.Config{})
+	require.NoError(t, err)
+	cel, err := conditions.AWS().With(nil, op)
+	require.NoError(t, err)
 	return lsp.Options{
-		Version: "test", Vocabulary: conditions.AWS(), Cel: conditions.AWS(),
+		Version: "test", Vocabulary: conditions.AWS(), Cel: cel,
 		Now: func() time.Time { return time.Date(2026, 11, 23, 5, 0, 0, 0, time.UTC) },
 	}
 }
@@ -163,7 +168,7 @@ func newSession(t *testing.T, archive *txtar.Archive) *session {
 		require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o700))
 		require.NoError(t, os.WriteFile(name, f.Data, 0o600))
 	}
-	s.client = start(t, options())
+	s.client = start(t, options(t))
 	return s
 }
 
