@@ -12,6 +12,24 @@ func (r *Role) Documents() (identity, boundary []*policy.Document) {
 	return identity, boundary
 }
 
+// TrustDocument returns the role's trust policy, nil if it has none. It must not
+// be changed.
+func (r *Role) TrustDocument() *policy.Document {
+	if r.trust == nil {
+		return nil
+	}
+	return r.trust.Document
+}
+
+// GuestDocument returns the session policy of the pool's guests, nil if there is
+// none. It must not be changed.
+func (p *IdentityPool) GuestDocument() *policy.Document {
+	if p.guests == nil {
+		return nil
+	}
+	return p.guests.Document
+}
+
 // Documents returns the policies of the level. They must not be changed.
 func (l *Level) Documents() []*policy.Document { return policyDocuments(l.documents) }
 

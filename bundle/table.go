@@ -40,12 +40,30 @@ type Isolation struct {
 	Except []string
 	// Protected are attributes that nobody else reads.
 	Protected []string
+	// Guests says what guests of identity pools reach: shared rows, if it is left
+	// out.
+	Guests GuestReach
+	// Privileged are identities that may reach all rows: values of Identity.
+	Privileged []string
 }
+
+// GuestReach says which rows guests reach.
+type GuestReach uint8
+
+// What guests may reach. The zero value is GuestsShared.
+const (
+	// GuestsShared is rows that everybody may reach.
+	GuestsShared GuestReach = iota
+	// GuestsNothing is no row.
+	GuestsNothing
+	// GuestsOwn is shared rows and those of the guest's own identity.
+	GuestsOwn
+)
 
 // isolation reads whose rows are whose.
 func (n node) isolation(l *loader) Isolation {
 	out := Isolation{Declared: true, Identity: identityKey}
-	n.object("identity, shared, except or protected", func(member string, x node) bool {
+	n.object("identity, shared, except, protected, guests or privileged", func(member string, x node) bool {
 		switch member {
 		case "identity":
 			out.Identity = x.name()
@@ -65,6 +83,15 @@ func (n node) isolation(l *loader) Isolation {
 			})
 		case "protected":
 			out.Protected = x.names()
+		case "guests":
+			switch x.choice("shared", "nothing", "own") {
+			case "nothing":
+				out.Guests = GuestsNothing
+			case "own":
+				out.Guests = GuestsOwn
+			}
+		case "privileged":
+			out.Privileged = x.names()
 		default:
 			return false
 		}

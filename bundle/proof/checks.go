@@ -20,15 +20,49 @@ const (
 	oldValuesCheck  = "returned-values"
 	meetingCheck    = "non-interference"
 	escalationCheck = "escalation"
+	guestCheck      = "guests"
+	constantCheck   = "constants"
+	deadDenyCheck   = "dead-denies"
 	propertyCheck   = "property"
 )
 
+// claims says of each check what a role does by it, in the order of checks.
+var claims = []struct{ check, claim string }{
+	{isolationCheck, "reaches only rows whose partition key is the identity's own, or shared"},
+	{missingKeyCheck, "reaches no row by a request that has no partition key"},
+	{keylessCheck, "makes no call that goes around partition keys, such as Scan"},
+	{openWorldCheck, "is granted no operation that DynamoDB does not have yet"},
+	{indexCheck, "queries no index whose partition key is another attribute"},
+	{prefixCheck, "reaches no table whose name goes on where this one's ends"},
+	{attributeCheck, "names no protected attribute, in filters neither"},
+	{wholeRowCheck, "reads no row of a table with protected attributes without naming the attributes"},
+	{oldValuesCheck, "has no write return what a row with protected attributes holds"},
+	{meetingCheck, "has no row that two identities both reach"},
+	{escalationCheck, "changes no policies, and neither deletes nor changes the table"},
+	{guestCheck, "lets guests reach only rows that are declared for them"},
+	{constantCheck, "grants no identity or account more because a policy names it"},
+	{deadDenyCheck, "has no Deny that no request meets"},
+	{propertyCheck, "does what a suite says under properties"},
+}
+
 // Checks returns the names of all checks.
 func Checks() []string {
-	return []string{
-		isolationCheck, missingKeyCheck, keylessCheck, openWorldCheck, indexCheck, prefixCheck, attributeCheck, wholeRowCheck,
-		oldValuesCheck, meetingCheck, escalationCheck, propertyCheck,
+	out := make([]string, len(claims))
+	for i, c := range claims {
+		out[i] = c.check
 	}
+	return out
+}
+
+// Claim says in a few words what a check claims that a role does, of whatever
+// table; empty for no check.
+func Claim(check string) string {
+	for _, c := range claims {
+		if c.check == check {
+			return c.claim
+		}
+	}
+	return ""
 }
 
 // Actions of rows, as DynamoDB names them. Source: iam-semantics §6.2, §6.3.
@@ -50,7 +84,7 @@ const leadingKeys = "dynamodb:LeadingKeys"
 type condition = map[string]map[string]any
 
 // checks are the questions about a table. Source: analysis A9.
-func checks(t *bundle.Table) []check {
+func checks(b *bundle.Bundle, t *bundle.Table) []check {
 	table, indexes, streams := []string{t.ARN}, []string{t.ARN + "/index/*"}, []string{t.ARN + "/stream/*"}
 	for _, x := range t.Indexes {
 		if x.PartitionKey.Name == t.PartitionKey.Name {
@@ -60,7 +94,6 @@ func checks(t *bundle.Table) []check {
 	own := append([]string{"${" + t.Isolation.Identity + "}"}, escaped(t.Isolation.Shared)...)
 	rowActions := slices.Concat(readActions, writeActions)
 	everything := slices.Concat(table, indexes, streams)
-	isolated := func(r *bundle.Role, t *bundle.Table) bool { return !slices.Contains(t.Isolation.Except, r.Name) }
 	protected := func(r *bundle.Role, t *bundle.Table) bool { return isolated(r, t) && len(t.Isolation.Protected) > 0 }
 	out := []check{
 		{
@@ -120,6 +153,7 @@ func checks(t *bundle.Table) []check {
 			asked: []string{statement("Allow", writeActions, table, condition{"StringEquals": {"dynamodb:ReturnValues": []string{"ALL_OLD", "ALL_NEW", "UPDATED_OLD", "UPDATED_NEW"}}})},
 		},
 	}
+	out = append(out, guests(b, t, everything), constants(b, t, everything))
 	if other := otherIndexes(t); len(other) > 0 {
 		out = append(out, check{
 			name: indexCheck, applies: isolated,
@@ -128,6 +162,11 @@ func checks(t *bundle.Table) []check {
 		})
 	}
 	return out
+}
+
+// isolated reports whether a role has no reason to reach all rows.
+func isolated(r *bundle.Role, t *bundle.Table) bool {
+	return !slices.Contains(t.Isolation.Except, r.Name)
 }
 
 // otherIndexes are the ARNs of indexes whose partition key is not the table's.

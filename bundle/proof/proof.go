@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rowan-authz/rowan/analysis"
 	"github.com/rowan-authz/rowan/bundle"
@@ -22,6 +25,8 @@ type Options struct {
 	Roles, Checks []string
 	Suites        []*bundle.Suite
 	Limits        analysis.Limits
+	// At is when the requests are made; the zero time means at any time.
+	At time.Time
 	// Progress, which may be nil, is told of each result.
 	Progress func(Result)
 }
@@ -40,18 +45,18 @@ const (
 type Result struct {
 	// Check is its name; see Checks. Property is the name of a suite's property.
 	Check, Property string
-	Role            string
-	// Table is the table's name, empty if the check is about none.
-	Table   string
-	Verdict Verdict
+	// Role is empty for a check of the whole bundle, Table is the table's name,
+	// empty if the check is about none.
+	Role, Table string
+	Verdict     Verdict
 	// Claim says what is proved, or would be.
 	Claim string
 	// Witness is a request that refutes the claim, Second that of another
 	// identity where two are needed.
 	Witness, Second *analysis.Witness
-	// Reason says why it is unknown.
+	// Reason says why it is unknown, or refuted without a request.
 	Reason string
-	// File and Line are where a property stands.
+	// File and Line are where a property stands, or a statement that is no good.
 	File string
 	Line int
 }
@@ -65,6 +70,8 @@ type check struct {
 	meet        bool // two identities must reach one row
 	// applies reports whether the check makes sense.
 	applies func(r *bundle.Role, t *bundle.Table) bool
+	// ask, which may be nil, says more of what is asked.
+	ask func(r *bundle.Role, q *analysis.Question)
 }
 
 // prover proves the checks of a bundle.
@@ -99,6 +106,9 @@ func Prove(ctx context.Context, b *bundle.Bundle, o Options) ([]Result, error) {
 			}
 		}
 	}
+	if err := p.deadDenies(ctx); err != nil {
+		return nil, err
+	}
 	for _, s := range o.Suites {
 		for i := range s.Properties {
 			if err := p.property(ctx, &s.Properties[i]); err != nil {
@@ -122,29 +132,14 @@ func (p *prover) chosen(check string) bool {
 
 // table runs the checks of a role and a table.
 func (p *prover) table(ctx context.Context, r *bundle.Role, t *bundle.Table) error {
-	for _, c := range checks(t) {
+	for _, c := range checks(p.bundle, t) {
 		if !p.chosen(c.name) || c.applies != nil && !c.applies(r, t) {
 			continue
 		}
-		q, err := p.question(r, t.ARN)
+		q, err := p.asking(&c, r, t)
 		if err != nil {
 			return err
 		}
-		for _, s := range c.asked {
-			d, err := parse(s)
-			if err != nil {
-				return err
-			}
-			q.And = append(q.And, &analysis.Policies{Identity: []*policy.Document{d}})
-		}
-		if c.only != "" {
-			d, err := parse(c.only)
-			if err != nil {
-				return err
-			}
-			q.Not = &analysis.Policies{Identity: []*policy.Document{d}}
-		}
-		q.Needed = []string{t.Isolation.Identity}
 		out := Result{Check: c.name, Role: r.Name, Table: t.Name, Claim: c.claim}
 		if c.meet {
 			m, err := analysis.Meet(ctx, q, []string{t.Isolation.Identity})
@@ -166,6 +161,40 @@ func (p *prover) table(ctx context.Context, r *bundle.Role, t *bundle.Table) err
 		p.add(out)
 	}
 	return nil
+}
+
+// asking makes the question of a check.
+func (p *prover) asking(c *check, r *bundle.Role, t *bundle.Table) (*analysis.Question, error) {
+	q, err := p.question(r, t.ARN)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range c.asked {
+		d, err := parse(s)
+		if err != nil {
+			return nil, err
+		}
+		q.And = append(q.And, &analysis.Policies{Identity: []*policy.Document{d}})
+	}
+	if c.only != "" {
+		d, err := parse(c.only)
+		if err != nil {
+			return nil, err
+		}
+		q.Not = &analysis.Policies{Identity: []*policy.Document{d}}
+	}
+	q.Needed = []string{t.Isolation.Identity}
+	if len(t.Isolation.Privileged) > 0 && isolated(r, t) { // they may reach all rows
+		d, err := parse(statement("Deny", []string{"*"}, []string{"*"}, condition{"StringEquals": {t.Isolation.Identity: escaped(t.Isolation.Privileged)}}))
+		if err != nil {
+			return nil, err
+		}
+		q.By.Identity = append(slices.Clone(q.By.Identity), d)
+	}
+	if c.ask != nil {
+		c.ask(r, q)
+	}
+	return q, nil
 }
 
 func (p *prover) property(ctx context.Context, x *bundle.Property) error {
@@ -225,7 +254,19 @@ func (p *prover) question(r *bundle.Role, arn string) (*analysis.Question, error
 		Principal: "arn:" + p.bundle.Partition + ":sts::" + p.bundle.Account + ":assumed-role/" + r.Name + "/" + bundle.SessionName,
 		Keys:      map[string][]string{"aws:PrincipalArn": {r.ARN}},
 	}
+	maps.Copy(q.Keys, TimeKeys(p.At))
 	return q, nil
+}
+
+// TimeKeys are the context keys of requests that are made at a time, to the
+// second; of the zero time there are none.
+func TimeKeys(at time.Time) map[string][]string {
+	if at.IsZero() {
+		return nil
+	}
+	return map[string][]string{
+		"aws:CurrentTime": {at.UTC().Format("2006-01-02T15:04:05Z")}, "aws:EpochTime": {strconv.FormatInt(at.Unix(), 10)},
+	}
 }
 
 // Policies returns what decides about a role's requests: its own policies, the

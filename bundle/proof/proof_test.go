@@ -21,7 +21,7 @@ func TestDemo(t *testing.T) {
 	require.NoError(t, err)
 	all, err := proof.Prove(context.Background(), b, proof.Options{Suites: suites})
 	require.NoError(t, err)
-	require.Len(t, all, 20)
+	require.Len(t, all, 24)
 	for _, r := range all {
 		require.Equal(t, proof.Proved, r.Verdict, "%+v", r)
 	}
@@ -44,12 +44,21 @@ func allow(actions, resources, conditions string) string {
 // load makes a bundle of one role and one table.
 func load(t *testing.T, isolation string, statements ...string) (*bundle.Bundle, []*bundle.Suite) {
 	t.Helper()
+	return loadWith(t, nil, isolation, statements...)
+}
+
+// loadWith is load with further files, or others.
+func loadWith(t *testing.T, more map[string]string, isolation string, statements ...string) (*bundle.Bundle, []*bundle.Suite) {
+	t.Helper()
 	files := fstest.MapFS{
 		"rowan.yaml":        {Data: []byte("account: \"111122223333\"\nregion: us-east-1\n")},
 		"roles/User.yaml":   {Data: []byte("policies: [Own]\n")},
 		"policies/Own.json": {Data: []byte(`{"Version": "2012-10-17", "Statement": [` + strings.Join(statements, ",") + `]}`)},
 		"tables/Notes.yaml": {Data: []byte("partitionKey: {name: owner}\nsortKey: {name: at}\nindexes:\n  ByTopic: {partitionKey: {name: topic}}\n  ByTitle: {partitionKey: {name: owner}, sortKey: {name: title}}\n" + isolation)},
 		"tests/a_test.yaml": {Data: []byte(suite)},
+	}
+	for name, text := range more {
+		files[name] = &fstest.MapFile{Data: []byte(text)}
 	}
 	b, err := bundle.Load(files, "b", conditions.AWS())
 	require.NoError(t, err)
