@@ -3,7 +3,9 @@ package bundle
 import (
 	"fmt"
 	"maps"
+	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rowan-authz/rowan/conditions"
@@ -47,6 +49,51 @@ func (b *Bundle) Askers(suites []*Suite) ([]Asker, error) {
 		out = append(out, a)
 	}
 	return out, nil
+}
+
+// AskersUnder returns the identities of the suites of b as sessions under the
+// policies of another bundle: of its roles, with their tags, and of its pools.
+// Left out is whoever cannot be there, for want of the role, say; nothing is
+// allowed to them. The order is that of Askers.
+func (b *Bundle) AskersUnder(other *Bundle) []Asker {
+	var out []Asker
+	for _, s := range b.sources {
+		if !strings.HasPrefix(s.path, "tests/") {
+			continue
+		}
+		root, ok := parseYAML(path.Join(b.Name, s.path), s.text, &faults{})
+		if !ok {
+			continue
+		}
+		out = append(out, other.askersOf(root)...)
+	}
+	return out
+}
+
+// askersOf reads the identities of a suite, and leaves out those that have a
+// fault here.
+func (b *Bundle) askersOf(root node) []Asker {
+	r := &suiteReader{bundle: b, suite: &Suite{}, root: root}
+	found := map[string]*suiteIdentity{}
+	root.object(suiteFields, func(member string, x node) bool {
+		switch member {
+		case "suite":
+			r.suite.Name = x.name()
+		case "identities":
+			x.named(true, func(name string, x node) {
+				root.file.faults = &faults{}
+				if id := r.identity(name, x); root.file.faults.err() == nil {
+					found[name] = id
+				}
+			})
+		}
+		return true
+	})
+	out := make([]Asker, 0, len(found))
+	for _, id := range byName(found) {
+		out = append(out, Asker{Suite: r.suite.Name, Name: id.name, Role: id.role, bundle: b, identity: id})
+	}
+	return out
 }
 
 // RoleAsker returns a session of a role, with the role's tags and those context

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -96,27 +97,10 @@ func (ts *Tables) WhyHidden(ctx context.Context, c Conn, reason string, of *engi
 
 // readKeys reads what one row has for each key.
 func (ts *Tables) readKeys(ctx context.Context, c Conn, t *Table, where []Condition) ([]conditions.Value, error) {
-	b := &builder{dialect: ts.config.Dialect}
-	b.write("SELECT 1")
-	for i := range t.Columns {
-		b.write(", ", t.Columns[i].Read(b.dialect))
-	}
-	b.write(" FROM ", t.qualified(b.dialect), " WHERE ", always)
-	b.conditions(where)
-	b.write(" LIMIT 2")
-	s, err := b.statement(Unfiltered)
-	if err != nil {
-		return nil, err
-	}
-	var rows [][]any
-	err = c.Query(ctx, s, func(scan func(into ...any) error) error {
-		raw := make([]any, len(t.Columns)+1)
-		into := make([]any, len(raw))
-		for i := range raw {
-			into[i] = &raw[i]
-		}
-		rows = append(rows, raw[1:])
-		return scan(into...)
+	var rows [][]conditions.Value
+	_, err := ts.eachKeys(ctx, c, t, where, 2, func(row []conditions.Value) error {
+		rows = append(rows, row)
+		return nil
 	})
 	switch {
 	case err != nil:
@@ -126,11 +110,59 @@ func (ts *Tables) readKeys(ctx context.Context, c Conn, t *Table, where []Condit
 	case len(rows) > 1:
 		return nil, fmt.Errorf("%w: several rows of %s", ErrTable, t.Name)
 	}
-	out := make([]conditions.Value, len(t.Columns))
-	for i := range t.Columns {
-		out[i] = t.Columns[i].Value(ts.config.Dialect, rows[0][i])
+	return rows[0], nil
+}
+
+// EachRow hands what the rows of a table have for each key of its columns to f,
+// in no order, whoever may see them: it is a Bypass with its reason. It stops
+// after most rows; more says that there are others. It wraps ErrBypass and
+// ErrTable, and returns the error of f.
+func (ts *Tables) EachRow(ctx context.Context, c Conn, reason, table string, most int, f func(row []conditions.Value) error) (more bool, err error) {
+	t, err := ts.table(table)
+	if err != nil {
+		return false, err
 	}
-	return out, nil
+	if err := ts.Bypass(ctx, reason, table); err != nil {
+		return false, err
+	}
+	return ts.eachKeys(ctx, c, t, nil, most, f)
+}
+
+// eachKeys reads what at most so many rows have for each key.
+func (ts *Tables) eachKeys(ctx context.Context, c Conn, t *Table, where []Condition, most int, f func([]conditions.Value) error) (more bool, err error) {
+	b := &builder{dialect: ts.config.Dialect}
+	b.write("SELECT 1")
+	for i := range t.Columns {
+		b.write(", ", t.Columns[i].Read(b.dialect))
+	}
+	b.write(" FROM ", t.qualified(b.dialect), " WHERE ", always)
+	b.conditions(where)
+	b.write(" LIMIT ", strconv.Itoa(max(most, 0)+1))
+	s, err := b.statement(Unfiltered)
+	if err != nil {
+		return false, err
+	}
+	read := 0
+	err = c.Query(ctx, s, func(scan func(into ...any) error) error {
+		if read++; read > most {
+			more = true
+			return nil
+		}
+		raw := make([]any, len(t.Columns)+1)
+		into := make([]any, len(raw))
+		for i := range raw {
+			into[i] = &raw[i]
+		}
+		if err := scan(into...); err != nil {
+			return err
+		}
+		row := make([]conditions.Value, len(t.Columns))
+		for i := range t.Columns {
+			row[i] = t.Columns[i].Value(ts.config.Dialect, raw[i+1])
+		}
+		return f(row)
+	})
+	return more, err
 }
 
 // Read is the column as an SQL expression that gives what Value takes, whatever

@@ -10,7 +10,7 @@ import (
 
 // commandLine is the grammar of the command line.
 type commandLine struct {
-	Format string `enum:"text,json,junit,sarif" default:"text" placeholder:"FORMAT" help:"Print text, or json for programs; for tests also junit, for lint also sarif."`
+	Format string `enum:"text,json,junit,sarif" default:"text" placeholder:"FORMAT" help:"Print text, or json for programs; for tests also junit, for lint, prove and compare also sarif."`
 	Color  string `enum:"auto,always,never" default:"auto" placeholder:"WHEN" help:"Use colours always, never or auto. Auto means on a terminal, unless NO_COLOR is set."`
 
 	Eval       evalCommand       `cmd:"" help:"Decide scenarios: one answer a line."`
@@ -68,7 +68,7 @@ func (l *commandLine) checkFormat(command string) error {
 		formats = map[string]bool{"text": true}
 	case "test":
 		formats["junit"] = true
-	case "lint":
+	case "lint", "prove", "compare":
 		formats["sarif"] = true
 	}
 	if !formats[l.Format] {
@@ -84,13 +84,18 @@ func (l *commandLine) console(p *process) *console {
 
 // clock is the flag of commands whose answers depend on the time.
 type clock struct {
-	Now time.Time `placeholder:"TIME" help:"Decide as if it were TIME, such as 2026-11-23T05:00:00Z."`
+	At time.Time `aliases:"now" placeholder:"TIME" help:"Decide as if it were TIME, such as 2026-11-23T05:00:00Z. Also --now."`
 }
 
 // at returns the time to decide at.
 func (k clock) at(c *console) time.Time {
-	if k.Now.IsZero() {
+	if k.At.IsZero() {
 		return c.now()
 	}
-	return k.Now
+	return k.At
+}
+
+// moment is the flag of commands that ask about all requests.
+type moment struct {
+	At time.Time `placeholder:"TIME" help:"Ask about requests made at TIME alone, such as 2026-11-23T05:00:00Z; without it about those of any time."`
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/rowan-authz/rowan/bundle"
 	"github.com/rowan-authz/rowan/bundle/proof"
 	"github.com/rowan-authz/rowan/conditions"
+	"github.com/rowan-authz/rowan/engine"
 	"github.com/rowan-authz/rowan/policy"
 )
 
@@ -26,6 +28,8 @@ type compareCommand struct {
 	Requests int           `default:"5" placeholder:"N" help:"Show at most N requests in each direction, each of another action."`
 	Time     time.Duration `default:"10s" placeholder:"DURATION" help:"How long one question may take."`
 	Markdown bool          `help:"Print Markdown, for a pull request."`
+	rowsFlags
+	moment
 	celFlag
 }
 
@@ -33,12 +37,16 @@ type compareCommand struct {
 func (*compareCommand) Help() string {
 	return `Says whether policies allow more or less than they did, for all requests at once: equal, broader, narrower or incomparable, with requests that only one side allows. Documents are compared as identity policies of anybody; bundles role by role, with boundaries and guardrails.
 
+With --rows it counts, too, which rows of a table each identity gains and loses: those of the suites of both bundles, each under the roles, tags and pools that it has there. Rows are a sample of yours or those of a live store, which are read past the policies; that wants a --reason.
+
 Exit status: 0 compared, 1 what --fail-on names, 2 usage, 3 unknown, or policies that cannot be loaded. With --fail-on, what is unknown is no pass.
 
 Examples:
 
     rowan compare --fail-on broader old.json new.json
-    rowan compare --markdown main/scores scores`
+    rowan compare --markdown main/scores scores
+    rowan compare --format sarif main/scores scores > compare.sarif
+    rowan compare --rows rows.jsonl main/scores scores`
 }
 
 // comparison is how one role, or a document, changed.
@@ -47,7 +55,21 @@ type comparison struct {
 	diff *analysis.Difference
 	// only says that the role is in one of the bundles alone: "old" or "new".
 	only string
+	// by and not are who decides about a request, by the new policies and by the
+	// old; an error means that nobody allows anything there.
+	by, not decider
+	// sample is what --rows counted; nil if it did not.
+	sample *rowSample
 }
+
+// compared is all that was compared; old and now are nil for documents.
+type compared struct {
+	roles    []comparison
+	old, now *bundle.Bundle
+}
+
+// decider finds who decides about requests for a resource.
+type decider func(resource string) (*engine.Evaluator, error)
 
 // Run compares.
 func (x *compareCommand) Run(c *console) error {
@@ -61,7 +83,13 @@ func (x *compareCommand) Run(c *console) error {
 	if x.Markdown && c.format != "text" {
 		return errors.New("want one of --markdown and --format")
 	}
-	all, err := x.compare(v, analysis.Limits{Time: x.Time, Now: c.now})
+	if err := x.checkRows(x.Role); err != nil {
+		return err
+	}
+	found, err := x.compare(v, analysis.Limits{Time: x.Time, Now: c.now})
+	if err == nil && x.Rows != "" {
+		err = x.count(c, found, x.Role, clock{x.At}.at(c))
+	}
 	var unloadable *unloadableError
 	switch {
 	case errors.As(err, &unloadable):
@@ -69,12 +97,15 @@ func (x *compareCommand) Run(c *console) error {
 	case err != nil:
 		return err
 	}
+	all := found.roles
 	for i := range all {
 		x.judge(c, &all[i])
 	}
 	switch {
 	case c.format == "json":
 		return c.encode(comparisonsJSON(all))
+	case c.format == "sarif":
+		return x.sarif(c, v, all)
 	case x.Markdown:
 		c.printMarkdown(all)
 	default:
@@ -91,7 +122,7 @@ type unloadableError struct{ err error }
 func (e *unloadableError) Error() string { return e.err.Error() }
 func (e *unloadableError) Unwrap() error { return e.err }
 
-func (x *compareCommand) compare(v *conditions.Vocabulary, l analysis.Limits) ([]comparison, error) {
+func (x *compareCommand) compare(v *conditions.Vocabulary, l analysis.Limits) (*compared, error) {
 	old, errOld := os.Stat(x.Old)
 	now, errNew := os.Stat(x.New)
 	switch {
@@ -104,8 +135,8 @@ func (x *compareCommand) compare(v *conditions.Vocabulary, l analysis.Limits) ([
 	case old.IsDir():
 		return x.bundles(v, l)
 	}
-	if len(x.Role) > 0 {
-		return nil, errors.New("--role is for bundles")
+	if len(x.Role) > 0 || x.Rows != "" {
+		return nil, errors.New("--role and --rows are for bundles")
 	}
 	a, err := readIdentity(x.Old, v)
 	if err != nil {
@@ -116,9 +147,22 @@ func (x *compareCommand) compare(v *conditions.Vocabulary, l analysis.Limits) ([
 		return nil, err
 	}
 	d, err := analysis.Diff(context.Background(), &analysis.Question{
-		Vocabulary: v, By: &analysis.Policies{Identity: b}, Not: &analysis.Policies{Identity: a}, Limits: l,
+		Vocabulary: v, By: &analysis.Policies{Identity: b}, Not: &analysis.Policies{Identity: a}, Limits: l, Keys: proof.TimeKeys(x.At),
 	}, x.Requests)
-	return []comparison{{diff: d}}, err
+	return &compared{roles: []comparison{{diff: d, by: documentDecider(v, b), not: documentDecider(v, a)}}}, err
+}
+
+// documentDecider decides by identity policies alone.
+func documentDecider(v *conditions.Vocabulary, docs []*policy.Document) decider {
+	return func(string) (*engine.Evaluator, error) {
+		s, err := engine.Compile(v, policy.Identity, docs...)
+		return &engine.Evaluator{Identity: s}, err
+	}
+}
+
+// roleDecider decides by all policies of a role.
+func roleDecider(b *bundle.Bundle, role string) decider {
+	return func(resource string) (*engine.Evaluator, error) { return b.Evaluator(role, resource, nil) }
 }
 
 func readIdentity(name string, v *conditions.Vocabulary) ([]*policy.Document, error) {
@@ -141,13 +185,13 @@ func readIdentity(name string, v *conditions.Vocabulary) ([]*policy.Document, er
 	return []*policy.Document{d}, nil
 }
 
-func (x *compareCommand) bundles(v *conditions.Vocabulary, l analysis.Limits) ([]comparison, error) {
+func (x *compareCommand) bundles(v *conditions.Vocabulary, l analysis.Limits) (*compared, error) {
 	old, _, err := loadBundle(x.Old, v)
-	if old == nil {
+	if old == nil || err != nil && x.Rows != "" { // whose identities count
 		return nil, &unloadableError{err}
 	}
 	now, _, err := loadBundle(x.New, v)
-	if now == nil {
+	if now == nil || err != nil && x.Rows != "" {
 		return nil, &unloadableError{err}
 	}
 	var names []string
@@ -162,20 +206,20 @@ func (x *compareCommand) bundles(v *conditions.Vocabulary, l analysis.Limits) ([
 		}
 	}
 	slices.Sort(names)
-	var out []comparison
+	out := &compared{old: old, now: now}
 	for _, name := range names {
 		one, err := x.role(v, l, old, now, name)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, one)
+		out.roles = append(out.roles, one)
 	}
 	return out, nil
 }
 
 // role compares a role; one that a bundle has not may do nothing there.
 func (x *compareCommand) role(v *conditions.Vocabulary, l analysis.Limits, old, now *bundle.Bundle, name string) (comparison, error) {
-	out := comparison{role: name}
+	out := comparison{role: name, by: roleDecider(now, name), not: roleDecider(old, name)}
 	policies := func(b *bundle.Bundle) (*analysis.Policies, *bundle.Role, error) {
 		r, ok := b.Role(name)
 		if !ok {
@@ -204,6 +248,7 @@ func (x *compareCommand) role(v *conditions.Vocabulary, l analysis.Limits, old, 
 		Principal: "arn:" + from.Partition + ":sts::" + from.Account + ":assumed-role/" + name + "/" + bundle.SessionName,
 		Keys:      map[string][]string{"aws:PrincipalArn": {r.ARN}},
 	}
+	maps.Copy(q.Keys, proof.TimeKeys(x.At))
 	if out.diff, err = analysis.Diff(context.Background(), q, x.Requests); err != nil {
 		return out, err
 	}
@@ -235,6 +280,7 @@ func (c *console) printComparison(x *comparison) {
 	c.printf("%s%s%s\n", c.paint(bold, name), c.paint(color, string(x.diff.Relation())), onlyIn(x.only))
 	c.printDirection("+", "gained", &x.diff.Gained)
 	c.printDirection("-", "lost", &x.diff.Lost)
+	c.printSample(x.sample)
 }
 
 func onlyIn(side string) string {
@@ -284,6 +330,7 @@ func (c *console) printMarkdown(all []comparison) {
 				c.printf("Unknown: %s\n", plain(d.Reason))
 			}
 		}
+		c.markdownSample(x.role, x.sample)
 	}
 }
 
@@ -294,6 +341,7 @@ type comparisonJSON struct {
 	Relation analysis.Relation `json:"relation"`
 	Gained   directionJSON     `json:"gained"`
 	Lost     directionJSON     `json:"lost"`
+	Rows     *rowSample        `json:"rows,omitempty"`
 }
 
 type directionJSON struct {
@@ -314,7 +362,7 @@ func comparisonsJSON(all []comparison) []comparisonJSON {
 	out := make([]comparisonJSON, len(all))
 	for i := range all {
 		x := &all[i]
-		out[i] = comparisonJSON{x.role, x.only, x.diff.Relation(), direction(&x.diff.Gained), direction(&x.diff.Lost)}
+		out[i] = comparisonJSON{x.role, x.only, x.diff.Relation(), direction(&x.diff.Gained), direction(&x.diff.Lost), x.sample}
 	}
 	return out
 }

@@ -16,8 +16,9 @@ import (
 type proofCommand struct {
 	Bundle string        `default:"." placeholder:"DIR" help:"The bundle; without it that of this directory."`
 	Role   []string      `placeholder:"ROLE" help:"Prove what is claimed of these roles only."`
-	Check  []string      `placeholder:"CHECK" help:"Run these checks only. One of isolation, missing-key, keyless, open-world, index, table-prefix, attributes, whole-rows, returned-values, non-interference, escalation, property."`
+	Check  []string      `placeholder:"CHECK" help:"Run these checks only. One of isolation, missing-key, keyless, open-world, index, table-prefix, attributes, whole-rows, returned-values, non-interference, escalation, guests, constants, dead-denies, property."`
 	Time   time.Duration `default:"10s" placeholder:"DURATION" help:"How long one question may take."`
+	moment
 	celFlag
 }
 
@@ -33,7 +34,7 @@ Examples:
 
     rowan prove --bundle scores
     rowan prove --bundle scores --role Player --check isolation
-    rowan --format json prove --bundle scores`
+    rowan prove --bundle scores --format sarif > proof.sarif`
 }
 
 // Run proves.
@@ -49,7 +50,7 @@ func (p *proofCommand) Run(c *console) error {
 	var refuted, unknown, proved int
 	last := ""
 	all, err := proof.Prove(context.Background(), b, proof.Options{
-		Vocabulary: v, Roles: p.Role, Checks: p.Check, Suites: suites, Limits: analysis.Limits{Time: p.Time, Now: c.now},
+		Vocabulary: v, Roles: p.Role, Checks: p.Check, Suites: suites, Limits: analysis.Limits{Time: p.Time, Now: c.now}, At: p.At,
 		Progress: func(r proof.Result) {
 			switch r.Verdict {
 			case proof.Proved:
@@ -74,8 +75,11 @@ func (p *proofCommand) Run(c *console) error {
 	if unknown > 0 {
 		c.raise(exitUnloadable)
 	}
-	if c.format == "json" {
+	switch c.format {
+	case "json":
 		return c.encode(proofJSON(all))
+	case "sarif":
+		return proofSARIF(c, v, b, all)
 	}
 	c.printf("%d proved, %d refuted, %d unknown\n", proved, refuted, unknown)
 	return c.broken()
@@ -87,6 +91,9 @@ func (c *console) printProof(r *proof.Result, last string) string {
 	group := r.Role
 	if r.Table != "" {
 		group += ", " + r.Table
+	}
+	if group == "" {
+		group = "all policies"
 	}
 	if group != last {
 		c.printf("%s\n", c.paint(bold, group))
@@ -149,7 +156,7 @@ func witnessOf(w *analysis.Witness) *witnessJSON {
 type resultJSON struct {
 	Verdict  proof.Verdict `json:"verdict"`
 	Check    string        `json:"check"`
-	Role     string        `json:"role"`
+	Role     string        `json:"role,omitempty"`
 	Table    string        `json:"table,omitempty"`
 	Claim    string        `json:"claim"`
 	Reason   string        `json:"reason,omitempty"`

@@ -122,15 +122,24 @@ func (h *hiddenCommand) check() error {
 	return nil
 }
 
-// who finds who asks.
-func (h *hiddenCommand) who(b *bundle.Bundle, suites []*bundle.Suite) (bundle.Asker, error) {
+// contextKeys reads KEY=VALUE; a key that stands twice has several values.
+func contextKeys(flags []string) (map[string][]string, error) {
 	keys := map[string][]string{}
-	for _, s := range h.Context {
+	for _, s := range flags {
 		key, value, ok := strings.Cut(s, "=")
 		if !ok {
-			return bundle.Asker{}, fmt.Errorf("--context %q: want KEY=VALUE", s)
+			return nil, fmt.Errorf("--context %q: want KEY=VALUE", s)
 		}
 		keys[key] = append(keys[key], value)
+	}
+	return keys, nil
+}
+
+// who finds who asks.
+func (h *hiddenCommand) who(b *bundle.Bundle, suites []*bundle.Suite) (bundle.Asker, error) {
+	keys, err := contextKeys(h.Context)
+	if err != nil {
+		return bundle.Asker{}, err
 	}
 	if h.Role != "" {
 		return b.RoleAsker(h.Role, keys)
@@ -175,7 +184,7 @@ func (h *hiddenCommand) given(c *console, who *bundle.Asker, t *bundle.Table) (*
 	for _, k := range t.RowKeys() {
 		value, err := rowValue(row, t, &k)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("--row: %w", err)
 		}
 		s.keys, s.values = append(s.keys, k.Key), append(s.values, value)
 	}
@@ -243,7 +252,7 @@ func rowValue(row map[string]any, t *bundle.Table, k *sqlrow.Column) (conditions
 		return conditions.Value{}, nil
 	}
 	if len(names) > 1 {
-		return conditions.Value{}, fmt.Errorf("--row: %s and %s are one", names[0], names[1])
+		return conditions.Value{}, fmt.Errorf("%s and %s are one", names[0], names[1])
 	}
 	v := row[names[0]]
 	if n, ok := v.(json.Number); ok {
@@ -257,7 +266,7 @@ func rowValue(row map[string]any, t *bundle.Table, k *sqlrow.Column) (conditions
 	if s, ok := v.(string); ok && (k.Type == sqlrow.Timestamp || k.Type == sqlrow.TimestampTZ) {
 		at, err := time.Parse(time.RFC3339Nano, s)
 		if err != nil {
-			return conditions.Value{}, fmt.Errorf("--row: %s: want a time such as 2026-11-23T05:00:00Z", names[0])
+			return conditions.Value{}, fmt.Errorf("%s: want a time such as 2026-11-23T05:00:00Z", names[0])
 		}
 		v = at.UTC()
 	}

@@ -2,7 +2,7 @@
 // it loads rows as items, sends what dynamoitem.Narrow leaves of a GetItem,
 // Query, Scan or BatchGetItem, and says which of the items came back.
 //
-// It works in tables of its own, and touches no other.
+// It works in tables of its own, and touches no other; Scan only reads.
 package dynamoproof
 
 import (
