@@ -32,6 +32,8 @@ type commandLine struct {
 	Proof      proofCommand      `cmd:"" name:"prove" help:"Prove for all requests that rows stay with their owners, and what suites claim."`
 	Compare    compareCommand    `cmd:"" help:"Say whether policies allow more or less than they did, with requests."`
 	WhoCan     whoCanCommand     `cmd:"" name:"who-can" help:"Say which roles may do something, with a request or the proof that none does."`
+	Can        canCommand        `cmd:"" help:"Say what an identity may do, with requests and proofs."`
+	Horizon    horizonCommand    `cmd:"" help:"Show when conditions on the time will change what policies allow."`
 	Prove      proveCommand      `cmd:"" name:"prove-filter" help:"Prove on real stores that filters keep what decisions allow."`
 	Hidden     hiddenCommand     `cmd:"" name:"why-hidden" help:"Explain why somebody does not see one row."`
 	Whoami     whoamiCommand     `cmd:"" help:"Show what a login comes to: identity, role, tags, context keys, and why."`

@@ -31,11 +31,11 @@ const configurationPage = "../../docs/configuration.md"
 // environment says what the variables are for that rowan reads. That these are all
 // is tested.
 var environment = map[string]string{
-	"AWS_ACCESS_KEY_ID":                  "with `--endpoint`, the access key of the administrator who asks; with `prove-filter`, of DynamoDB",
-	"AWS_REGION":                         "`prove-filter`: the region of DynamoDB",
+	"AWS_ACCESS_KEY_ID":                  "with `--endpoint`, the access key of the administrator who asks; with `prove-filter` and `compare --rows`, of DynamoDB",
+	"AWS_REGION":                         "`prove-filter` and `compare --rows`: the region of DynamoDB",
 	"AWS_SECRET_ACCESS_KEY":              "the secret of `AWS_ACCESS_KEY_ID`",
 	"AWS_SESSION_TOKEN":                  "the session token of `AWS_ACCESS_KEY_ID`, if it is temporary",
-	"DATABASE_URL":                       "`drift` and `prove-filter`: the PostgreSQL to compare with, or to prove on",
+	"DATABASE_URL":                       "`drift`, `prove-filter`, `why-hidden` and `compare --rows`: the PostgreSQL to compare with, to prove on or to read",
 	"GOGC":                               "if it is set, `serve` leaves the pace of garbage collection to it",
 	"GOMEMLIMIT":                         "if it is set, `serve` does not take the limit of its container for the one of its memory",
 	"NO_COLOR":                           "if it is set, output has no colours unless `--color always` says so",

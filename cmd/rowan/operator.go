@@ -34,11 +34,21 @@ import (
 // operatorFlags say whom an operator's question is asked: a running server, or
 // the store that one works with.
 type operatorFlags struct {
-	Bundle   string `placeholder:"DIR" help:"The bundle of the deployment; without it the one that is built in."`
+	Bundle string `placeholder:"DIR" help:"The bundle of the deployment; without it the one that is built in."`
+	deploymentFlags
+}
+
+// deploymentFlags say whom to ask of a deployment.
+type deploymentFlags struct {
 	Endpoint string `placeholder:"URL" help:"Ask the rowan serve that runs there. AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are those of an administrator."`
-	Store    string `placeholder:"URL" help:"Read the store itself, such as sqlite:rowan.db; nothing is written."`
-	Keys     string `placeholder:"FILE" help:"With --store: the key file of the deployment."`
-	URL      string `name:"url" placeholder:"URL" help:"With --store: the base address of the deployment, which its tokens name."`
+	storeFlags
+}
+
+// storeFlags say which store to read.
+type storeFlags struct {
+	Store string `placeholder:"URL" help:"Read the store itself, such as sqlite:rowan.db; nothing is written."`
+	Keys  string `placeholder:"FILE" help:"With --store: the key file of the deployment."`
+	URL   string `name:"url" placeholder:"URL" help:"With --store: the base address of the deployment, which its tokens name."`
 }
 
 // questions are what an operator may ask.
@@ -63,7 +73,7 @@ func (f *operatorFlags) load() (*bundle.Bundle, error) {
 }
 
 // ask runs f with whom the flags name.
-func (f *operatorFlags) ask(c *console, b *bundle.Bundle, ask func(context.Context, questions) error) error {
+func (f *deploymentFlags) ask(c *console, b *bundle.Bundle, ask func(context.Context, questions) error) error {
 	ctx := context.Background()
 	switch {
 	case (f.Endpoint == "") == (f.Store == ""):
@@ -74,7 +84,13 @@ func (f *operatorFlags) ask(c *console, b *bundle.Bundle, ask func(context.Conte
 			return err
 		}
 		return ask(ctx, r)
-	case f.Keys == "" || f.URL == "":
+	}
+	return f.read(ctx, c, b, func(l *local) error { return ask(ctx, localQuestions{l}) })
+}
+
+// read runs f with the pools of the store.
+func (f *storeFlags) read(ctx context.Context, c *console, b *bundle.Bundle, use func(*local) error) error {
+	if f.Keys == "" || f.URL == "" {
 		return errors.New("--store wants --keys and --url too")
 	}
 	s, err := openExisting(ctx, f.Store)
@@ -83,7 +99,7 @@ func (f *operatorFlags) ask(c *console, b *bundle.Bundle, ask func(context.Conte
 	}
 	l, err := f.local(ctx, b, s, c.now)
 	if err == nil {
-		err = ask(ctx, localQuestions{l})
+		err = use(l)
 	}
 	return errors.Join(err, s.Close())
 }
@@ -98,7 +114,7 @@ func openExisting(ctx context.Context, address string) (*store.Store, error) {
 	return store.Open(ctx, address, slog.New(slog.DiscardHandler))
 }
 
-func (f *operatorFlags) local(ctx context.Context, b *bundle.Bundle, s *store.Store, now func() time.Time) (*local, error) {
+func (f *storeFlags) local(ctx context.Context, b *bundle.Bundle, s *store.Store, now func() time.Time) (*local, error) {
 	file, err := os.ReadFile(f.Keys)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Keys, cause(err))

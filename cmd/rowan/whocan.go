@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -20,6 +21,9 @@ type whoCanCommand struct {
 	Resource string        `arg:"" help:"An ARN, with wildcards; * means any resource."`
 	Bundle   string        `default:"." placeholder:"DIR" help:"The bundle; without it that of this directory."`
 	Time     time.Duration `default:"10s" placeholder:"DURATION" help:"How long one question may take."`
+	storeFlags
+	Identities int `default:"1000" placeholder:"N" help:"With --store: look at N identities at most. That there are more is said, and counts as unknown."`
+	moment
 	celFlag
 }
 
@@ -27,12 +31,15 @@ type whoCanCommand struct {
 func (*whoCanCommand) Help() string {
 	return `Says of each role of a bundle whether any session of it may do something: with a request that is allowed, or the proof that there is none. Boundaries, guardrails and the policy of the resource count.
 
+With --store it also asks of each identity in the store whether it may, by each role that it may get; what is left open is what its tokens claim.
+
 Exit status: 0 answered, 1 nobody may, 2 usage, 3 something is unknown, or the bundle cannot be loaded.
 
 Examples:
 
     rowan who-can dynamodb:DeleteItem 'arn:aws:dynamodb:*:*:table/GameScores' --bundle scores
-    rowan who-can 's3:*' '*'`
+    rowan who-can 's3:*' '*'
+    rowan who-can dynamodb:PutItem '*' --store sqlite:rowan.db --keys keys.json --url https://rowan.example`
 }
 
 // canJSON is what one role may do.
@@ -41,6 +48,9 @@ type canJSON struct {
 	Verdict string       `json:"verdict"`
 	Reason  string       `json:"reason,omitempty"`
 	Request *witnessJSON `json:"request,omitempty"`
+	// Identities are those of the store that may get the role; nil if there is no
+	// --store.
+	Identities *canIdentities `json:"identities,omitempty"`
 }
 
 // Run asks each role.
@@ -57,6 +67,10 @@ func (w *whoCanCommand) Run(c *console) error {
 	if b == nil {
 		return c.unloadable(err)
 	}
+	stored, err := w.stored(c, b)
+	if err != nil {
+		return err
+	}
 	anybody := false
 	all := []canJSON{}
 	for _, r := range b.Roles {
@@ -68,9 +82,16 @@ func (w *whoCanCommand) Run(c *console) error {
 		if a.Verdict == analysis.Unknown {
 			c.raise(exitUnloadable)
 		}
-		all = append(all, canJSON{r.Name, canWords[a.Verdict], a.Reason, witnessOf(a.Witness)})
+		one := canJSON{Role: r.Name, Verdict: canWords[a.Verdict], Reason: a.Reason, Request: witnessOf(a.Witness)}
+		if stored != nil {
+			if one.Identities, err = w.identities(c, b, r, v, meant, a, stored); err != nil {
+				return err
+			}
+		}
+		all = append(all, one)
 		if c.format == "text" {
 			c.printCan(r.Name, a)
+			c.printIdentities(one.Identities)
 		}
 	}
 	if !anybody {
@@ -103,15 +124,29 @@ func meaning(action, resource string, v *conditions.Vocabulary) (*analysis.Polic
 }
 
 func (w *whoCanCommand) ask(c *console, b *bundle.Bundle, r *bundle.Role, v *conditions.Vocabulary, meant *analysis.Policies) (*analysis.Answer, error) {
+	q, err := w.question(c, b, r, v, meant)
+	if err != nil {
+		return nil, err
+	}
+	return w.search(b, q)
+}
+
+func (w *whoCanCommand) question(c *console, b *bundle.Bundle, r *bundle.Role, v *conditions.Vocabulary, meant *analysis.Policies) (*analysis.Question, error) {
 	policies, err := proof.Policies(b, r, w.Resource)
 	if err != nil {
 		return nil, err
 	}
-	a, err := analysis.Search(context.Background(), &analysis.Question{
+	q := &analysis.Question{
 		Vocabulary: v, By: policies, And: []*analysis.Policies{meant}, Limits: analysis.Limits{Time: w.Time, Now: c.now},
 		Principal: "arn:" + b.Partition + ":sts::" + b.Account + ":assumed-role/" + r.Name + "/" + bundle.SessionName,
 		Keys:      map[string][]string{"aws:PrincipalArn": {r.ARN}},
-	})
+	}
+	maps.Copy(q.Keys, proof.TimeKeys(w.At))
+	return q, nil
+}
+
+func (w *whoCanCommand) search(b *bundle.Bundle, q *analysis.Question) (*analysis.Answer, error) {
+	a, err := analysis.Search(context.Background(), q)
 	if err != nil {
 		return nil, err
 	}
