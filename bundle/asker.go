@@ -75,8 +75,8 @@ func (b *Bundle) AskersUnder(other *Bundle) []Asker {
 func (b *Bundle) askersOf(root node) []Asker {
 	r := &suiteReader{bundle: b, suite: &Suite{}, root: root}
 	found := map[string]*suiteIdentity{}
-	root.object(suiteFields, func(member string, x node) bool {
-		switch member {
+	root.members(func(member, x node) {
+		switch member.Value {
 		case "suite":
 			r.suite.Name = x.name()
 		case "identities":
@@ -87,7 +87,6 @@ func (b *Bundle) askersOf(root node) []Asker {
 				}
 			})
 		}
-		return true
 	})
 	out := make([]Asker, 0, len(found))
 	for _, id := range byName(found) {

@@ -164,7 +164,7 @@ func TestCanAgainstDecisions(t *testing.T) {
 	others := []string{"", `"Bool": {"aws:SecureTransport": "true"}`, `"StringEquals": {"` + sub + `": "us-east-1:aaaa"}`, `"StringEquals": {"` + sub + `": "us-east-1:bbbb"}`}
 	effects := []string{"Allow", "Allow", "Allow", "Deny"}
 	told := map[proof.Rows]int{}
-	for range 60 {
+	for range 40 {
 		statements := make([]string, 1+random.IntN(3))
 		for i := range statements {
 			var parts []string
