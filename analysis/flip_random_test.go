@@ -35,7 +35,7 @@ func TestFlipRandom(t *testing.T) {
 	}
 	denied, parts, hints, doubts := 0, map[analysis.ChangedPart]int{}, 0, 0
 	for i := range n {
-		x := flipCase{TB: t, g: small{rand.New(rand.NewPCG(*randomSeed+99, i))}}
+		x := flipCase{TB: t, g: small{Rand: rand.New(rand.NewPCG(*randomSeed+99, i))}}
 		x.policies = &analysis.Policies{Identity: x.g.document(t)}
 		if x.g.IntN(3) == 0 {
 			x.policies.Boundary = x.g.document(t)

@@ -23,7 +23,7 @@ func TestGiven(t *testing.T) {
 	}
 	found, never := 0, 0
 	for i := range n {
-		g := small{rand.New(rand.NewPCG(*randomSeed+77, i))}
+		g := small{Rand: rand.New(rand.NewPCG(*randomSeed+77, i))}
 		by := g.document(t)
 		r := g.request(t)
 		keys := map[string][]string{}
