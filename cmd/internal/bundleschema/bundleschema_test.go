@@ -292,10 +292,14 @@ func TestMembersOfTheLoader(t *testing.T) {
 	call := regexp.MustCompile(`\.object\(("[^"]+"|\w+), func\(`)
 	for _, m := range call.FindAllStringSubmatchIndex(source.String(), -1) {
 		list := source.String()[m[2]:m[3]]
-		if !strings.HasPrefix(list, `"`) { // the constant that stands before
-			before := regexp.MustCompile(`(?:const |\t)`+list+` = ("[^"]+"(?:\s*\+\s*"[^"]+")*)`).FindAllStringSubmatch(source.String()[:m[0]], -1)
-			require.NotEmpty(t, before, list)
-			list = regexp.MustCompile(`"\s*\+\s*"`).ReplaceAllString(before[len(before)-1][1], "")
+		if !strings.HasPrefix(list, `"`) { // the constant that stands before, else the package's
+			constant := regexp.MustCompile(`(?:const |\t)` + list + ` = ("[^"]+"(?:\s*\+\s*"[^"]+")*)`)
+			found := constant.FindAllStringSubmatch(source.String()[:m[0]], -1)
+			if found == nil {
+				found = constant.FindAllStringSubmatch(source.String(), 1)
+			}
+			require.NotEmpty(t, found, list)
+			list = regexp.MustCompile(`"\s*\+\s*"`).ReplaceAllString(found[len(found)-1][1], "")
 		}
 		members := strings.Split(strings.ReplaceAll(strings.Trim(list, `"`), " or ", ", "), ", ")
 		slices.Sort(members)
