@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -301,6 +303,11 @@ func TestRows(t *testing.T) {
 			require.Equal(t, x.want, kept(a))
 		})
 	}
+	q := demo
+	q.Rows = `{"UserId": ""} {"UserId": "a"}`
+	a = ask(t, q)
+	require.False(t, a.Rows[0].Known)
+	require.True(t, a.Rows[1].Known)
 	for _, x := range []struct {
 		rows, kind string
 		want       place
@@ -381,10 +388,11 @@ func TestIsolation(t *testing.T) {
 		}
 		return out, a
 	}
-	got, _ := verdicts(all[theDemo])
-	require.Equal(t, map[string]string{
+	everything := map[string]string{
 		"isolation": "proved", "missing-key": "proved", "keyless": "proved", "open-world": "proved", "table-prefix": "proved", "non-interference": "proved",
-	}, got)
+	}
+	got, _ := verdicts(all[theDemo])
+	require.Equal(t, everything, got)
 	got, a := verdicts(all["A hole: a prefix of keys"])
 	require.Equal(t, "refuted", got["isolation"])
 	require.Equal(t, "refuted", got["non-interference"])
@@ -407,9 +415,56 @@ func TestIsolation(t *testing.T) {
 	require.Equal(t, map[string]string{
 		"isolation": "refuted", "missing-key": "refuted", "keyless": "refuted", "open-world": "refuted", "table-prefix": "refuted", "non-interference": "refuted",
 	}, got)
+	for _, limit := range []*string{&q.Boundary, &q.ServiceControl} {
+		*limit = all[theDemo].Policy
+		got, _ = verdicts(q)
+		require.Equal(t, everything, got, "what limits the policy counts")
+		*limit = ""
+	}
 	_, a = verdicts(all["A folder in S3"])
 	require.Empty(t, a.Isolation.Table)
 	require.Empty(t, a.Isolation.Checks)
+}
+
+// TestProofsOutOfTime holds that what is not looked through is unknown, never
+// proved.
+func TestProofsOutOfTime(t *testing.T) {
+	q := examples(t)[theDemo]
+	q.Ask = playground.AskProof
+	text, err := json.Marshal(q)
+	require.NoError(t, err)
+	at := now()
+	var a reply
+	require.NoError(t, json.Unmarshal(playground.Answer(t.Context(), text, func() time.Time { at = at.Add(time.Hour); return at }), &a))
+	require.Len(t, a.Isolation.Checks, 6)
+	for _, c := range a.Isolation.Checks {
+		require.Equal(t, "unknown", c.Verdict)
+		require.NotEmpty(t, c.Reason)
+	}
+}
+
+// TestImports holds what a browser must load: no more of Rowan than decides, and
+// neither sockets nor cryptography.
+func TestImports(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "./wasm")
+	cmd.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm")
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	var ours []string
+	for _, path := range strings.Fields(string(out)) {
+		first, _, _ := strings.Cut(path, "/")
+		if after, ok := strings.CutPrefix(path, "github.com/rowan-authz/rowan/"); ok {
+			ours = append(ours, after)
+		} else {
+			require.NotContains(t, first, ".", "a module of somebody else's: %s", path)
+		}
+		require.NotContains(t, []string{"net/http", "net", "crypto/tls", "crypto", "log/slog", "text/template"}, path)
+	}
+	slices.Sort(ours)
+	require.Equal(t, []string{
+		"access/dynamoitem", "access/dynamoitem/internal/expression", "access/dynamoitem/internal/partiql", "access/sqlrow", "analysis",
+		"cmd/internal/playground", "cmd/internal/playground/wasm", "conditions", "engine", "internal/reference", "policy", "policy/catalogue", "policy/lint",
+	}, ours)
 }
 
 // TestClaimsAreThoseOfProve holds that the page and rowan prove say the same of
@@ -422,7 +477,8 @@ func TestClaimsAreThoseOfProve(t *testing.T) {
 	b.Tables[0].Isolation.Shared = nil
 	q := examples(t)[theDemo]
 	q.Ask, q.Principal = playground.AskProof, "arn:aws:sts::111122223333:assumed-role/Player/"+bundle.SessionName
-	for _, policy := range []string{q.Policy, examples(t)["A hole: a prefix of keys"].Policy, examples(t)["A hole: no guard for a missing key"].Policy} {
+	withDefault := strings.Replace(q.Policy, ":sub}", ":sub, 'nobody'}", 1)
+	for _, policy := range []string{q.Policy, withDefault, examples(t)["A hole: a prefix of keys"].Policy, examples(t)["A hole: no guard for a missing key"].Policy} {
 		one, err := bundle.Load(withPolicy(t, policy), "demo", conditions.AWS())
 		require.NoError(t, err)
 		one.Tables[0].Isolation.Shared = nil

@@ -166,10 +166,25 @@ await check('compares, and loads what would change', async () => {
   assert.ok((await tab.textContent('#decision')).includes('With the second policy: allowed.'));
 });
 
+await check('asks about a row', async () => {
+  await example('Own rows (the demo)', 'allowed');
+  await tab.getByRole('button', { name: 'Ask about the row of line 2' }).focus();
+  await tab.keyboard.press('Enter');
+  await outcome(tab, 'denied');
+  assert.deepEqual(JSON.parse(await value(tab, 'context')), { 'dynamodb:LeadingKeys': 'us-east-1:bbbb' });
+});
+
 await check('applies a fix of the linter', async () => {
   await example('A hole: no guard for a missing key', 'allowed');
   await tab.locator('#policy-faults').getByRole('button', { name: /^Fix: / }).first().click();
   await outcome(tab, 'denied');
+});
+
+await check('copies the link', async () => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await tab.click('#copy');
+  await tab.waitForFunction(() => document.querySelector('#notice').textContent.startsWith('Copied: '));
+  assert.equal(await tab.evaluate(() => navigator.clipboard.readText()), await tab.evaluate(() => location.href));
 });
 
 await check('a link restores what the page held, and no server sees it', async () => {
