@@ -20,7 +20,7 @@ func constants(b *bundle.Bundle, t *bundle.Table, everything []string) check {
 	return check{
 		name: constantCheck, claim: claim, applies: isolated,
 		asked: []string{statement("Allow", []string{"dynamodb:*"}, everything, nil)},
-		ask:   func(_ *bundle.Role, q *analysis.Question) { q.Not = g.policies(q.By) },
+		part:  func(q *analysis.Question) { q.Not = g.policies(q.By) },
 	}
 }
 

@@ -70,8 +70,10 @@ type check struct {
 	meet        bool // two identities must reach one row
 	// applies reports whether the check makes sense.
 	applies func(r *bundle.Role, t *bundle.Table) bool
-	// ask, which may be nil, says more of what is asked.
-	ask func(r *bundle.Role, q *analysis.Question)
+	// ask, which may be nil, says more of what is asked, and part of what is asked
+	// of the resources of some policies; see parts.go.
+	ask  func(r *bundle.Role, q *analysis.Question)
+	part func(q *analysis.Question)
 }
 
 // prover proves the checks of a bundle.
@@ -142,21 +144,19 @@ func (p *prover) table(ctx context.Context, r *bundle.Role, t *bundle.Table) err
 		}
 		out := Result{Check: c.name, Role: r.Name, Table: t.Name, Claim: c.claim}
 		if c.meet {
-			m, err := analysis.Meet(ctx, q, []string{t.Isolation.Identity})
+			m, err := meet(ctx, p.bundle, q, []string{t.Isolation.Identity})
 			if err != nil {
 				return err
 			}
-			Doubt(p.bundle, &m.Answer, t.ARN)
 			out.judge(&m.Answer)
 			out.Witness, out.Second = m.First, m.Second
 			p.add(out)
 			continue
 		}
-		a, err := analysis.Search(ctx, q)
+		a, err := search(ctx, p.bundle, q, c.part)
 		if err != nil {
 			return err
 		}
-		Doubt(p.bundle, a, t.ARN)
 		out.judge(a)
 		p.add(out)
 	}
@@ -165,7 +165,7 @@ func (p *prover) table(ctx context.Context, r *bundle.Role, t *bundle.Table) err
 
 // asking makes the question of a check.
 func (p *prover) asking(c *check, r *bundle.Role, t *bundle.Table) (*analysis.Question, error) {
-	q, err := p.question(r, t.ARN)
+	q, err := p.question(r, "")
 	if err != nil {
 		return nil, err
 	}
@@ -213,11 +213,10 @@ func (p *prover) property(ctx context.Context, x *bundle.Property) error {
 		if x.Only != nil {
 			q.Not = &analysis.Policies{Identity: []*policy.Document{x.Only}}
 		}
-		a, err := analysis.Search(ctx, q)
+		a, err := Search(ctx, p.bundle, q)
 		if err != nil {
 			return err
 		}
-		Doubt(p.bundle, a, "")
 		out := Result{Check: propertyCheck, Property: x.Name, Role: r.Name, Claim: x.Name, File: x.File, Line: x.Line}
 		out.judge(a)
 		p.add(out)

@@ -132,7 +132,11 @@ func (w *whoCanCommand) ask(c *console, b *bundle.Bundle, r *bundle.Role, v *con
 }
 
 func (w *whoCanCommand) question(c *console, b *bundle.Bundle, r *bundle.Role, v *conditions.Vocabulary, meant *analysis.Policies) (*analysis.Question, error) {
-	policies, err := proof.Policies(b, r, w.Resource)
+	resource := w.Resource
+	if w.several() {
+		resource = ""
+	}
+	policies, err := proof.Policies(b, r, resource)
 	if err != nil {
 		return nil, err
 	}
@@ -146,15 +150,14 @@ func (w *whoCanCommand) question(c *console, b *bundle.Bundle, r *bundle.Role, v
 }
 
 func (w *whoCanCommand) search(b *bundle.Bundle, q *analysis.Question) (*analysis.Answer, error) {
-	a, err := analysis.Search(context.Background(), q)
-	if err != nil {
-		return nil, err
+	if w.several() {
+		return proof.Search(context.Background(), b, q)
 	}
-	if strings.ContainsAny(w.Resource, "*?") {
-		proof.Doubt(b, a, "")
-	}
-	return a, nil
+	return analysis.Search(context.Background(), q)
 }
+
+// several reports whether the question is about more than one resource.
+func (w *whoCanCommand) several() bool { return strings.ContainsAny(w.Resource, "*?") }
 
 func (c *console) printCan(role string, a *analysis.Answer) {
 	color := map[analysis.Verdict]string{analysis.Found: green, analysis.Unknown: yellow}[a.Verdict]
