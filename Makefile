@@ -168,8 +168,8 @@ clean-tree: ## Fail if the workspace is not clean, say after `make gen`.
 	@dirty=$$(git status --porcelain); [ -z "$$dirty" ] || { echo "the workspace is not clean:"; echo "$$dirty"; git diff | head -n 100; exit 1; } >&2
 
 .PHONY: fuzz-short
-fuzz-short: ## Fuzz the targets of the root module for a minute together; `make fuzz` takes all.
-	@.ci/fuzz total 60 root
+fuzz-short: ## Fuzz the targets of the root module for half a minute together; `make fuzz` takes all.
+	@.ci/fuzz total 30 root
 
 # The race detector makes the comparison ten times slower; under it the test asks fewer cases.
 .PHONY: differential-short
