@@ -82,7 +82,7 @@ func (c *console) decisionChanges(b *bundle.Bundle, l *replay.Line, again *repla
 	}
 	p, err := proof.Policies(b, role, r.Resource)
 	if err != nil {
-		return nil, nil //nolint:nilerr // its policies are not put together here
+		return &analysis.Flips{Reason: err.Error()}, nil // of policies that are not put together
 	}
 	return c.changes(p, r)
 }

@@ -73,7 +73,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	// A page of another site must not ask, whatever its browser can reach.
-	s.handler = local(http.NewCrossOriginProtection().Handler(mux))
+	s.handler = server.LocalOnly(http.NewCrossOriginProtection().Handler(mux))
 	return s, nil
 }
 
@@ -94,28 +94,6 @@ func (s *Server) pages(mux *http.ServeMux) error {
 		})
 	}
 	return nil
-}
-
-// local refuses requests that name a host which is not this machine: a name that
-// somebody points at loopback is not ours.
-func local(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host := r.Host
-		if h, _, err := net.SplitHostPort(host); err == nil {
-			host = h
-		}
-		if len(host) > 2 && host[0] == '[' && host[len(host)-1] == ']' {
-			host = host[1 : len(host)-1]
-		}
-		if !server.Loopback(host) {
-			http.Error(w, "this is for localhost", http.StatusMisdirectedRequest)
-			return
-		}
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
-		w.Header().Set("Referrer-Policy", "no-referrer")
-		next.ServeHTTP(w, r)
-	})
 }
 
 // ServeHTTP answers one request.

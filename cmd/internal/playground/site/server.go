@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"net"
 	"net/http"
 	"time"
 
@@ -56,7 +55,7 @@ func New(now func() time.Time) (http.Handler, error) {
 	}
 	mux.Handle("POST /answer", &asked{now: now, turn: make(chan struct{}, proofs)})
 	// A page of another site must not ask, whatever its browser can reach.
-	return local(http.NewCrossOriginProtection().Handler(mux)), nil
+	return server.LocalOnly(http.NewCrossOriginProtection().Handler(mux)), nil
 }
 
 // asked answers questions.
@@ -95,26 +94,4 @@ func reply(w http.ResponseWriter, kind string, body []byte) {
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Cache-Control", "no-store")
 	_, _ = w.Write(body) // who has left is told nothing
-}
-
-// local refuses requests that name a host which is not this machine: a name that
-// somebody points at loopback is not ours.
-func local(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host := r.Host
-		if h, _, err := net.SplitHostPort(host); err == nil {
-			host = h
-		}
-		if len(host) > 2 && host[0] == '[' && host[len(host)-1] == ']' {
-			host = host[1 : len(host)-1]
-		}
-		if !server.Loopback(host) {
-			http.Error(w, "this is for localhost", http.StatusMisdirectedRequest)
-			return
-		}
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
-		w.Header().Set("Referrer-Policy", "no-referrer")
-		next.ServeHTTP(w, r)
-	})
 }
