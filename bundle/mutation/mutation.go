@@ -269,8 +269,11 @@ func (r *runner) known() map[string][]string {
 // try says what becomes of one mutant.
 func (r *runner) try(ctx context.Context, s *subject, v *variant) error {
 	mutated, err := r.bundle.Swap(s.document, v.document)
+	if _, faulty := errors.AsType[policy.Errors](err); faulty {
+		return nil // what is no policy of its kind is no mutant
+	}
 	if err != nil {
-		return nil //nolint:nilerr // what is no policy of its kind is no mutant
+		return err
 	}
 	m := Mutant{
 		Statement: r.bundle.StatementName(engine.StatementRef{
