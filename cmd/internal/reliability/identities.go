@@ -1,11 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -38,15 +38,14 @@ func identitiesTarget(ctx context.Context, l *lab) (string, error) {
 		return "", err
 	}
 	n := l.times(50_000, 1_000_000)
+	over := l.span(3*time.Second, 2*time.Minute)
 	stop := d.watch()
 	j := w.newJudge()
 	others, err := w.probe(ctx, d, l.saturated/10)
 	if err != nil {
 		return "", err
 	}
-	began := time.Now()
-	err = j.identities(ctx, all[1:], n)
-	rate := float64(n) / time.Since(began).Seconds()
+	rate, err := j.identities(ctx, all[1:], n, over)
 	t, faulty := others.end()
 	if err := errors.Join(err, faulty); err != nil {
 		return "", err
@@ -64,30 +63,21 @@ func identitiesTarget(ctx context.Context, l *lab) (string, error) {
 		float64(d.baseline)/megabyte, opened, revokedAmong), c.err()
 }
 
-// identities asks for n principals that were never seen before: each reaches its
-// own row and not the next one's.
-func (j *judge) identities(ctx context.Context, all []rowanv1.AuthorizationServiceClient, n int) error {
-	var next atomic.Int64
-	errs := make([]error, identityFlight)
-	var wg sync.WaitGroup
-	for k := range identityFlight {
-		wg.Go(func() {
-			for errs[k] == nil {
-				from := int(next.Add(identityBatch)) - identityBatch
-				if from >= n {
-					return
-				}
-				errs[k] = j.identityBatch(ctx, all[k%len(all)], from)
-			}
-		})
-	}
-	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+// identities asks for n principals that were never seen before, in so much time:
+// each reaches its own row and not the next one's. It returns how many a second
+// were answered.
+func (j *judge) identities(ctx context.Context, all []rowanv1.AuthorizationServiceClient, n int, over time.Duration) (float64, error) {
+	var mu sync.Mutex
+	var first error
+	batches := float64(n / identityBatch)
+	t := load{batches / over.Seconds(), over, identityFlight, func(ctx context.Context, i int) error {
+		err := j.identityBatch(ctx, all[i%len(all)], i*identityBatch)
+		mu.Lock()
+		defer mu.Unlock()
+		first = cmp.Or(first, err)
+		return err
+	}}.run(ctx)
+	return t.persecond() * identityBatch, first
 }
 
 func (j *judge) identityBatch(ctx context.Context, c rowanv1.AuthorizationServiceClient, from int) error {

@@ -46,10 +46,12 @@ type probeReport struct {
 type probe struct {
 	process *exec.Cmd
 	in      io.WriteCloser
-	out     io.Reader
+	out     *json.Decoder
 }
 
-// probe starts to ask d what is right in the current revision.
+// probe starts to ask d what is right in the current revision. It returns when
+// the process is connected and has asked a little: what is measured is how those
+// fare who were there before.
 func (w *world) probe(ctx context.Context, d *daemon, rate float64) (*probe, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -69,13 +71,19 @@ func (w *world) probe(ctx context.Context, d *daemon, rate float64) (*probe, err
 	if p.in, err = p.process.StdinPipe(); err != nil {
 		return nil, err
 	}
-	if p.out, err = p.process.StdoutPipe(); err != nil {
+	out, err := p.process.StdoutPipe()
+	if err != nil {
 		return nil, err
 	}
+	p.out = json.NewDecoder(out)
 	if err := p.process.Start(); err != nil {
 		return nil, err
 	}
-	return p, json.NewEncoder(p.in).Encode(told)
+	if err := json.NewEncoder(p.in).Encode(told); err != nil {
+		return nil, err
+	}
+	var warm probeReport
+	return p, p.out.Decode(&warm)
 }
 
 // end has it stop and returns what it saw. An error is one that must never be.
@@ -84,7 +92,7 @@ func (p *probe) end() (*took, error) {
 		return nil, err
 	}
 	var r probeReport
-	err := json.NewDecoder(p.out).Decode(&r)
+	err := p.out.Decode(&r)
 	if err = errors.Join(err, p.process.Wait()); err != nil {
 		return nil, err
 	}
@@ -122,22 +130,36 @@ func runProbe(ctx context.Context, in io.Reader, out io.Writer) error {
 		stop()
 	}()
 	j := &judge{}
-	t := load{told.Rate, time.Hour, probeFlight, func(ctx context.Context, i int) error {
+	ask := func(ctx context.Context, i int) error {
 		i %= len(calls)
 		answer, err := client.Decide(ctx, calls[i])
 		if err != nil {
 			return j.refused(ctx, err)
 		}
 		return j.answer(decisionOf(answer.GetAnswer().GetDecision()), told.Calls[i].Want, fmt.Sprintf("call %d of a probe", i))
-	}}.run(ctx)
+	}
+	says := json.NewEncoder(out)
+	for i := range probeWarm {
+		if err := ask(ctx, i); err != nil {
+			return err
+		}
+	}
+	if err := says.Encode(probeReport{}); err != nil {
+		return err
+	}
+	t := load{told.Rate, time.Hour, probeFlight, ask}.run(ctx)
 	r := probeReport{Took: t.d, Times: t.times, Others: t.other}
 	var c check
 	if j.clean(&c); c.err() != nil {
 		r.Fault = c.err().Error()
 	}
 	slices.Sort(r.Times)
-	return json.NewEncoder(out).Encode(r)
+	return says.Encode(r)
 }
 
-// probeFlight is how many calls of a probe are under way.
-const probeFlight = 64
+// probeFlight is how many calls of a probe are under way, and probeWarm how many
+// it makes before it says that it is there.
+const (
+	probeFlight = 64
+	probeWarm   = 200
+)

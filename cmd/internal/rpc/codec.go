@@ -18,7 +18,8 @@ import (
 // batches may be large, and only if they have no more members than they need.
 const (
 	maxOrdinary = 1 << 20
-	maxBatch    = 4 << 20
+	maxMessage  = 4 << 20
+	maxAnswer   = 16 << 20
 	// maxMembers are those of a page of rows, or of a batch, and maxDeeper those
 	// of its questions together.
 	maxMembers = 2048
@@ -42,9 +43,6 @@ func (c boundedCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	switch v.(type) {
 	case *rowanv1.DecideRowsRequest:
 	case *rowanv1.DecideBatchRequest:
-		if n > maxBatch {
-			return fmt.Errorf("a batch of %d bytes, more than %d", n, maxBatch)
-		}
 		deeper = requestsOfBatch
 	default:
 		return fmt.Errorf("a message of %d bytes, more than %d", n, maxOrdinary)

@@ -26,7 +26,7 @@ func TestCodec(t *testing.T) {
 	require.NoError(t, decode(t, small, &rowanv1.DecideRequest{}))
 	require.Error(t, decode(t, &rowanv1.DecideRequest{Action: strings.Repeat("x", maxOrdinary)}, &rowanv1.DecideRequest{}))
 
-	page := &rowanv1.DecideRowsRequest{Rows: 1_000_000, Columns: []*rowanv1.Column{{Key: "k", Values: make([]byte, 8<<20), Ends: make([]uint32, 1_000_000)}}}
+	page := &rowanv1.DecideRowsRequest{Rows: 200_000, Columns: []*rowanv1.Column{{Key: "k", Values: make([]byte, 2<<20), Ends: make([]uint32, 200_000)}}}
 	out := &rowanv1.DecideRowsRequest{}
 	require.NoError(t, decode(t, page, out))
 	require.True(t, proto.Equal(page, out))
@@ -44,8 +44,6 @@ func TestCodec(t *testing.T) {
 		batch.Requests[7].Context = append(batch.Requests[7].GetContext(), key(0))
 	}
 	require.ErrorIs(t, decode(t, batch, &rowanv1.DecideBatchRequest{}), errMembers)
-	batch.Requests[7] = &rowanv1.DecideRequest{Action: strings.Repeat("x", maxBatch)}
-	require.Error(t, decode(t, batch, &rowanv1.DecideBatchRequest{}))
 }
 
 // FuzzMembers: whatever is counted as few members is so.

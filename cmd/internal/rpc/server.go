@@ -53,9 +53,11 @@ const (
 	DefaultInFlight = 4096
 	// leastWaiting calls may begin, however much there is to do.
 	leastWaiting = 64
-	maxMessage   = 16 << 20
-	maxStreams   = 1000
-	maxHeaders   = 32 << 10
+	// maxStreams is of one connection. A client that begins calls and resets them
+	// without end leaves so many behind to be run; some hundreds of them would be
+	// more than the scheduler keeps in one queue, and others would starve.
+	maxStreams = 100
+	maxHeaders = 32 << 10
 	// streamWindow and connectionWindow are how much may come that nobody has read
 	// yet. Left to itself gRPC lets both grow to 16 MiB, each.
 	streamWindow     = 512 << 10
@@ -99,7 +101,7 @@ func New(o Options) (*Server, error) {
 	settings := []grpc.ServerOption{
 		grpc.Creds(&transport{config: o.TLS, trusted: o.Trusted}),
 		grpc.InTapHandle(s.tap), grpc.UnaryInterceptor(s.unary), grpc.StreamInterceptor(s.stream),
-		grpc.ForceServerCodecV2(newCodec()), grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
+		grpc.ForceServerCodecV2(newCodec()), grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxAnswer),
 		grpc.MaxConcurrentStreams(maxStreams), grpc.MaxHeaderListSize(maxHeaders),
 		grpc.StaticStreamWindowSize(streamWindow), grpc.StaticConnWindowSize(connectionWindow),
 		grpc.ConnectionTimeout(handshakeWithin),

@@ -18,7 +18,7 @@ import (
 var (
 	oneQuestion   = strictjson.Limits{Depth: 16, Members: 2_000, Bytes: 1 << 20}
 	manyQuestions = strictjson.Limits{Depth: 16, Members: 50_000, Bytes: 1 << 20}
-	largeQuestion = strictjson.Limits{Depth: 8, Members: 2_000, Bytes: 16 << 20}
+	largeQuestion = strictjson.Limits{Depth: 8, Members: 2_000, Bytes: 4 << 20}
 )
 
 // read reads a body that is one JSON object, once it knows that who calls may
