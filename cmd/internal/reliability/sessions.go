@@ -1,13 +1,21 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base32"
+	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"time"
 
 	rowanv1 "github.com/rowan-authz/rowan/api/rowan/v1"
+	"github.com/rowan-authz/rowan/cmd/internal/store"
+	"github.com/rowan-authz/rowan/conditions"
 	"github.com/rowan-authz/rowan/identity"
 )
 
@@ -53,3 +61,75 @@ func accessKey(player int) string {
 
 // sessionLife is how long players' sessions last.
 const sessionLife = 6 * time.Hour
+
+// newKeyAt makes a store that says which key of session tokens seals from then
+// on; that of the key file does until then.
+func (l *lab) newKeyAt(ctx context.Context, at time.Time) (url string, err error) {
+	dir, err := l.folder()
+	if err != nil {
+		return "", err
+	}
+	text, err := os.ReadFile(l.keys)
+	if err != nil {
+		return "", err
+	}
+	first, stored, err := identity.ParseKeys(text)
+	if err != nil {
+		return "", err
+	}
+	storage, err := identity.NewKeyring(stored, rand.Reader)
+	if err != nil {
+		return "", err
+	}
+	ring, err := identity.NewSharedKeyring(first, rand.Reader, identity.SharedKeysOptions{Storage: storage, Life: 24 * time.Hour})
+	if err != nil {
+		return "", err
+	}
+	url = "sqlite:" + filepath.Join(dir, "rowan.db")
+	db, err := store.Open(ctx, url, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return "", err
+	}
+	now := at.Add(-identity.SessionKeyOverlap)
+	s, err := identity.NewSessions(identity.SessionsOptions{
+		Account: &identity.Account{Vocabulary: conditions.AWS()}, Keys: ring, Store: db, Now: func() time.Time { return now },
+	})
+	if err == nil {
+		err = s.Refresh(ctx)
+	}
+	if err == nil {
+		err = s.Rotate(ctx)
+	}
+	return url, errors.Join(err, db.Close())
+}
+
+// issued is a session that a server issued, and the id of the key that sealed it.
+type issued struct {
+	subject *rowanv1.Subject
+	key     uint32
+}
+
+// session gets the credentials of a new guest.
+func (o *operator) session(ctx context.Context) (*issued, error) {
+	id, err := o.guest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out struct {
+		Credentials struct {
+			KeyID string `json:"AccessKeyId"`
+			Token string `json:"SessionToken"`
+		}
+	}
+	if err := o.cognito(ctx, "GetCredentialsForIdentity", map[string]string{"IdentityId": id}, &out); err != nil {
+		return nil, err
+	}
+	sealed, err := base64.RawURLEncoding.DecodeString(out.Credentials.Token)
+	if err != nil || len(sealed) < 5 {
+		return nil, fmt.Errorf("a session token that is none: %w", errors.Join(err, errWrong))
+	}
+	return &issued{
+		&rowanv1.Subject{Subject: &rowanv1.Subject_Session{Session: &rowanv1.Session{AccessKeyId: out.Credentials.KeyID, Token: out.Credentials.Token}}},
+		binary.BigEndian.Uint32(sealed[1:]), // after the version
+	}, nil
+}

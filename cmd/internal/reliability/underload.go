@@ -167,7 +167,7 @@ func (d *daemon) collecting() int {
 
 // hold asks a server at 70 % of saturation, with canaries and whatever beside
 // does, for which so many revisions are made before.
-func (l *lab) hold(ctx context.Context, d time.Duration, revisions int, beside func(context.Context, *world, *daemon) error) (*took, *judge, *watched, *daemon, error) {
+func (l *lab) hold(ctx context.Context, h how, d time.Duration, revisions int, beside func(context.Context, *world, *daemon) error) (*took, *judge, *watched, *daemon, error) {
 	if err := l.saturate(ctx); err != nil {
 		return nil, nil, nil, nil, err
 	}
@@ -178,7 +178,8 @@ func (l *lab) hold(ctx context.Context, d time.Duration, revisions int, beside f
 	if err := w.makeAhead(revisions); err != nil {
 		return nil, nil, nil, nil, err
 	}
-	server, err := w.start(ctx, how{env: []string{traceGC}})
+	h.env = []string{traceGC}
+	server, err := w.start(ctx, h)
 	if err != nil {
 		return nil, nil, nil, nil, err
 	}
@@ -204,7 +205,7 @@ func (l *lab) hold(ctx context.Context, d time.Duration, revisions int, beside f
 
 func holdTarget(ctx context.Context, l *lab) (string, error) {
 	d := l.span(5*time.Second, 3*time.Minute)
-	t, j, seen, server, err := l.hold(ctx, d, 0, nil)
+	t, j, seen, server, err := l.hold(ctx, how{}, d, 0, nil)
 	if err != nil {
 		return "", err
 	}
@@ -223,7 +224,7 @@ func holdTarget(ctx context.Context, l *lab) (string, error) {
 func reloadTarget(ctx context.Context, l *lab) (string, error) {
 	loads := 0
 	d := l.span(6*time.Second, 2*time.Minute)
-	t, j, seen, _, err := l.hold(ctx, d, int(d/time.Second)+1, func(ctx context.Context, w *world, d *daemon) error {
+	t, j, seen, _, err := l.hold(ctx, how{}, d, int(d/time.Second)+1, func(ctx context.Context, w *world, d *daemon) error {
 		tick := time.NewTicker(time.Second)
 		defer tick.Stop()
 		for n := 2; ; n++ {
