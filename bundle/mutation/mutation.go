@@ -110,7 +110,7 @@ func (e *FailedError) Error() string {
 
 // ErrNothing means that there is nothing to try: no statement that suites decide
 // by, or no cell.
-var ErrNothing = errors.New("nothing to try: no statement or no test")
+var ErrNothing = errors.New("nothing to try: no test, or no statement that could be weaker")
 
 // runner tries mutants.
 type runner struct {
@@ -133,7 +133,6 @@ type addedTest struct {
 type subject struct {
 	document *policy.Document
 	roles    []*bundle.Role
-	resource *bundle.Resource // whose policy it is, if it is one
 }
 
 // Run tries the mutants of a bundle. It ends early when ctx is done, and counts
@@ -181,6 +180,9 @@ func Run(ctx context.Context, b *bundle.Bundle, o Options) (*Report, error) {
 			o.Progress(i+1, len(all))
 		}
 	}
+	if len(r.report.Mutants) == 0 && r.report.Left == 0 {
+		return nil, ErrNothing
+	}
 	return r.report, nil
 }
 
@@ -191,14 +193,13 @@ func (r *runner) running() bundle.RunOptions {
 // subjects are the documents that suites decide by, in the order of files.
 func subjects(b *bundle.Bundle) []*subject {
 	found := map[*policy.Document]*subject{}
-	note := func(d *policy.Document, r *bundle.Role) *subject {
+	note := func(d *policy.Document, r *bundle.Role) {
 		if found[d] == nil {
 			found[d] = &subject{document: d}
 		}
 		if !slices.Contains(found[d].roles, r) {
 			found[d].roles = append(found[d].roles, r)
 		}
-		return found[d]
 	}
 	for _, r := range b.Roles {
 		identity, boundary := r.Documents()
@@ -211,7 +212,7 @@ func subjects(b *bundle.Bundle) []*subject {
 			}
 		}
 		for _, x := range b.Resources {
-			note(x.Document(), r).resource = x
+			note(x.Document(), r)
 		}
 	}
 	var out []*subject
@@ -310,14 +311,14 @@ func (r *runner) compare(ctx context.Context, s *subject, mutated *bundle.Bundle
 	m.Outcome = Equivalent
 	for _, denies := range []bool{false, true} {
 		for _, role := range s.roles {
-			a, err := r.differs(ctx, s, role, mutated, denies, nil)
+			a, err := r.differs(ctx, role, mutated, denies, nil)
 			if err != nil {
 				return err
 			}
 			switch a.Verdict {
 			case analysis.Found:
 				m.Outcome, m.Role, m.Witness, m.Denies, m.Reason = Survived, role.Name, a.Witness, denies, ""
-				return r.test(ctx, s, role, mutated, m)
+				return r.test(ctx, role, mutated, m)
 			case analysis.Unknown:
 				m.Outcome, m.Reason = Unknown, a.Reason
 			case analysis.Never:
@@ -329,113 +330,28 @@ func (r *runner) compare(ctx context.Context, s *subject, mutated *bundle.Bundle
 
 // differs looks for a request of a role that the mutant allows and the bundle does
 // not, or the other way round. Keys are values that are given.
-func (r *runner) differs(ctx context.Context, s *subject, role *bundle.Role, mutated *bundle.Bundle, denies bool, keys map[string][]string) (*analysis.Answer, error) {
-	q := question{role: role, mutated: mutated, denies: denies, keys: keys}
-	if s.resource != nil {
-		return r.ask(ctx, &q, s.resource.ARN)
-	}
-	a, err := r.ask(ctx, &q, "")
-	if err != nil || a.Verdict != analysis.Never {
-		return a, err
-	}
-	for _, x := range r.bundle.Resources { // where the policy of a resource decides too
-		if overlaps(r.bundle, x) {
-			proof.Doubt(r.bundle, a, "")
-			return a, nil
-		}
-		if a, err = r.ask(ctx, &q, x.ARN); err != nil || a.Verdict != analysis.Never {
-			return a, err
-		}
-	}
-	return a, nil
-}
-
-// overlaps reports whether other policies may be those of a resource too.
-func overlaps(b *bundle.Bundle, x *bundle.Resource) bool {
-	return slices.ContainsFunc(b.Resources, func(y *bundle.Resource) bool {
-		return x != y && (strings.ContainsAny(x.ARN+y.ARN, "*?") || x.Covers(y.ARN) || y.Covers(x.ARN))
-	})
-}
-
-// question is what a role's requests are decided otherwise by.
-type question struct {
-	role    *bundle.Role
-	mutated *bundle.Bundle
-	denies  bool
-	keys    map[string][]string
-}
-
-// ask asks it of the resource of an ARN with its policy, or of any without.
-func (r *runner) ask(ctx context.Context, x *question, arn string) (*analysis.Answer, error) {
-	other, ok := x.mutated.Role(x.role.Name)
+func (r *runner) differs(ctx context.Context, role *bundle.Role, mutated *bundle.Bundle, denies bool, keys map[string][]string) (*analysis.Answer, error) {
+	other, ok := mutated.Role(role.Name)
 	if !ok {
-		return nil, fmt.Errorf("no role %q", x.role.Name)
+		return nil, fmt.Errorf("no role %q", role.Name)
 	}
-	was, err := proof.Policies(r.bundle, x.role, arn)
+	was, err := proof.Policies(r.bundle, role, "")
 	if err != nil {
 		return nil, err
 	}
-	is, err := proof.Policies(x.mutated, other, arn)
+	is, err := proof.Policies(mutated, other, "")
 	if err != nil {
 		return nil, err
 	}
 	q := &analysis.Question{
 		Vocabulary: r.Vocabulary, By: is, Not: was, Limits: r.Limits, Actions: bundle.RowActions(),
-		Principal: "arn:" + r.bundle.Partition + ":sts::" + r.bundle.Account + ":assumed-role/" + x.role.Name + "/" + bundle.SessionName,
-		Keys:      map[string][]string{"aws:PrincipalArn": {x.role.ARN}},
+		Principal: "arn:" + r.bundle.Partition + ":sts::" + r.bundle.Account + ":assumed-role/" + role.Name + "/" + bundle.SessionName,
+		Keys:      map[string][]string{"aws:PrincipalArn": {role.ARN}},
 	}
-	if x.denies {
+	maps.Copy(q.Keys, keys)
+	if denies {
 		q.By, q.Not = was, is
+		return proof.SearchBetween(ctx, r.bundle, mutated, q)
 	}
-	maps.Copy(q.Keys, x.keys)
-	if arn != "" {
-		meant, err := about(arn)
-		if err != nil {
-			return nil, err
-		}
-		q.And = []*analysis.Policies{meant}
-	}
-	a, err := analysis.Search(ctx, q)
-	if err == nil && a.Verdict == analysis.Found && len(r.bundle.Resources) > 0 && !r.really(x, a.Witness) {
-		return &analysis.Answer{Reason: "policies of resources decide it too"}, nil
-	}
-	return a, err
-}
-
-// about allows everything on a resource and what belongs to it.
-func about(arn string) (*analysis.Policies, error) {
-	d, err := policy.Parse("resource", fmt.Appendf(nil, `{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": [%q, %q]}}`, arn, arn+"/*"))
-	if err != nil {
-		return nil, err
-	}
-	return &analysis.Policies{Identity: []*policy.Document{d}}, nil
-}
-
-// really reports whether the bundles decide a request as the analysis says, with
-// the policy of its resource.
-func (r *runner) really(x *question, w *analysis.Witness) bool {
-	allowed := func(b *bundle.Bundle) (yes, ok bool) {
-		e, err := b.Evaluator(x.role.Name, w.Resource, nil)
-		if err != nil {
-			return false, false
-		}
-		p, err := b.Principal(x.role.Name, bundle.SessionName)
-		if err != nil {
-			return false, false
-		}
-		c := r.Vocabulary.NewContext()
-		if err := p.Describe(c); err != nil {
-			return false, false
-		}
-		for name, values := range w.Context {
-			if err := c.Set(name, values...); err != nil {
-				return false, false
-			}
-		}
-		d := e.Decide(&engine.Request{Principal: p, Action: w.Action, Resource: w.Resource, ResourceAccount: w.ResourceAccount, Context: c})
-		return d.Allowed(), d.Fault == engine.NoFault
-	}
-	was, ok := allowed(r.bundle)
-	is, also := allowed(x.mutated)
-	return ok && also && was == x.denies && is != x.denies
+	return proof.SearchBetween(ctx, mutated, r.bundle, q)
 }

@@ -19,7 +19,7 @@ const newSuite = "tests/mutation_test.yaml"
 
 // test finds the test that notices a survivor: one that was found before, else one
 // that asks the witness, by an identity of the suites if there is one of the role.
-func (r *runner) test(ctx context.Context, s *subject, role *bundle.Role, mutated *bundle.Bundle, m *Mutant) error {
+func (r *runner) test(ctx context.Context, role *bundle.Role, mutated *bundle.Bundle, m *Mutant) error {
 	for _, t := range r.added {
 		if _, caught := t.sieve.Caught(mutated); caught {
 			m.SameTest = t.mutant
@@ -31,7 +31,7 @@ func (r *runner) test(ctx context.Context, s *subject, role *bundle.Role, mutate
 		if a.Role != role.Name || a.Suite == "" {
 			continue
 		}
-		w, err := r.of(ctx, s, role, mutated, m, a)
+		w, err := r.of(ctx, role, mutated, m, a)
 		if err != nil {
 			return err
 		}
@@ -48,7 +48,7 @@ func (r *runner) test(ctx context.Context, s *subject, role *bundle.Role, mutate
 
 // of is a witness that an identity may ask: as it is, else in other circumstances,
 // else as somebody else.
-func (r *runner) of(ctx context.Context, s *subject, role *bundle.Role, mutated *bundle.Bundle, m *Mutant, a *bundle.Asker) (*analysis.Witness, error) {
+func (r *runner) of(ctx context.Context, role *bundle.Role, mutated *bundle.Bundle, m *Mutant, a *bundle.Asker) (*analysis.Witness, error) {
 	all, who := a.Keys(), map[string][]string{}
 	for name, values := range all {
 		if folded := strings.ToLower(name); strings.HasPrefix(folded, "aws:principaltag/") || strings.HasPrefix(folded, "cognito-identity.") {
@@ -56,7 +56,7 @@ func (r *runner) of(ctx context.Context, s *subject, role *bundle.Role, mutated 
 		}
 	}
 	for _, keys := range []map[string][]string{all, who} {
-		found, err := r.differs(ctx, s, role, mutated, m.Denies, keys)
+		found, err := r.differs(ctx, role, mutated, m.Denies, keys)
 		if err != nil {
 			return nil, err
 		}

@@ -19,12 +19,65 @@ const maxParts = 64
 // takes part where it is one of the resource, and nowhere else. Its errors are
 // those of analysis.Search.
 func Search(ctx context.Context, b *bundle.Bundle, q *analysis.Question) (*analysis.Answer, error) {
-	return search(ctx, b, q, nil)
+	return search(ctx, sides{by: b}, q, nil)
 }
 
+// SearchBetween is Search about two bundles: the policies of resources of by
+// count for q.By, those of not for q.Not, which has none either.
+func SearchBetween(ctx context.Context, by, not *bundle.Bundle, q *analysis.Question) (*analysis.Answer, error) {
+	return search(ctx, sides{by, not}, q, nil)
+}
+
+// Diff compares what a role may do by two bundles, as analysis.Diff does: q.By are
+// the policies of the role in now, q.Not those in old, and neither has one of a
+// resource. A bundle without the role is nil: nobody has it there.
+func Diff(ctx context.Context, now, old *bundle.Bundle, q *analysis.Question, n int) (*analysis.Difference, error) {
+	parts, doubt, err := split(ctx, sides{now, old}, q)
+	if err != nil {
+		return nil, err
+	}
+	all := analysis.Direction{Verdict: analysis.Never, Complete: true}
+	out := &analysis.Difference{Gained: all, Lost: all}
+	for _, part := range parts {
+		d, err := analysis.Diff(ctx, part, n)
+		if err != nil {
+			return nil, err
+		}
+		join(&out.Gained, &d.Gained, n)
+		join(&out.Lost, &d.Lost, n)
+	}
+	if doubt != "" {
+		join(&out.Gained, &analysis.Direction{Reason: doubt}, n)
+		join(&out.Lost, &analysis.Direction{Reason: doubt}, n)
+	}
+	return out, nil
+}
+
+// join adds what was found of a part to what was found of others: no more than n
+// witnesses, each of another action.
+func join(all, part *analysis.Direction, n int) {
+	all.Complete = all.Complete && part.Complete
+	for _, w := range part.Witnesses {
+		switch {
+		case slices.ContainsFunc(all.Witnesses, func(x *analysis.Witness) bool { return x.Action == w.Action }):
+		case len(all.Witnesses) == max(n, 1):
+			all.Complete = false
+		default:
+			all.Witnesses = append(all.Witnesses, w)
+		}
+	}
+	if part.Verdict == analysis.Found || part.Verdict == analysis.Unknown && all.Verdict == analysis.Never {
+		all.Verdict, all.Reason = part.Verdict, part.Reason
+	}
+}
+
+// sides are the bundles whose policies of resources count for By and for Not of a
+// question; nil has none.
+type sides struct{ by, not *bundle.Bundle }
+
 // search is Search; each, if it is not nil, says more of what is asked of a part.
-func search(ctx context.Context, b *bundle.Bundle, q *analysis.Question, each func(*analysis.Question)) (*analysis.Answer, error) {
-	m, err := eachPart(ctx, b, q, func(part *analysis.Question) (*analysis.Meeting, error) {
+func search(ctx context.Context, of sides, q *analysis.Question, each func(*analysis.Question)) (*analysis.Answer, error) {
+	m, err := eachPart(ctx, of, q, func(part *analysis.Question) (*analysis.Meeting, error) {
 		if each != nil {
 			each(part)
 		}
@@ -42,13 +95,13 @@ func search(ctx context.Context, b *bundle.Bundle, q *analysis.Question, each fu
 
 // meet is analysis.Meet about a role, as Search is.
 func meet(ctx context.Context, b *bundle.Bundle, q *analysis.Question, keys []string) (*analysis.Meeting, error) {
-	return eachPart(ctx, b, q, func(part *analysis.Question) (*analysis.Meeting, error) { return analysis.Meet(ctx, part, keys) })
+	return eachPart(ctx, sides{by: b}, q, func(part *analysis.Question) (*analysis.Meeting, error) { return analysis.Meet(ctx, part, keys) })
 }
 
 // eachPart asks about resources without policies, and about those of every set
 // of policies: together these are all requests.
-func eachPart(ctx context.Context, b *bundle.Bundle, q *analysis.Question, ask func(*analysis.Question) (*analysis.Meeting, error)) (*analysis.Meeting, error) {
-	parts, doubt, err := split(ctx, b, q)
+func eachPart(ctx context.Context, of sides, q *analysis.Question, ask func(*analysis.Question) (*analysis.Meeting, error)) (*analysis.Meeting, error) {
+	parts, doubt, err := split(ctx, of, q)
 	if err != nil {
 		return nil, err
 	}
@@ -71,35 +124,70 @@ func eachPart(ctx context.Context, b *bundle.Bundle, q *analysis.Question, ask f
 	return out, nil
 }
 
-// filed is a policy of resources/, and the patterns of the ARNs that it is of.
+// filed is what resources/ say of an ARN, and the patterns of the ARNs that it
+// covers.
 type filed struct {
-	*bundle.Resource
+	by, not  *policy.Document // nil if a side says nothing
+	account  string
 	patterns []string
+}
+
+// filings returns what both sides say of each ARN, and those that are not
+// covered.
+func filings(of sides) (all []*filed, odd []*bundle.Resource) {
+	buckets := "" // of which account those are whose ARN does not say so
+	if of.by == nil || of.not == nil || of.by.Account == of.not.Account {
+		for _, b := range []*bundle.Bundle{of.by, of.not} {
+			if b != nil {
+				buckets = b.Account
+			}
+		}
+	}
+	at := map[string]*filed{}
+	for i, b := range []*bundle.Bundle{of.by, of.not} {
+		if b == nil {
+			continue
+		}
+		for _, x := range b.Resources {
+			patterns, ok := covered(buckets, x)
+			if !ok {
+				odd = append(odd, x)
+				continue
+			}
+			f := at[x.ARN]
+			if f == nil {
+				f = &filed{account: x.Account, patterns: patterns}
+				at[x.ARN] = f
+				all = append(all, f)
+			}
+			if i == 0 {
+				f.by = x.Document()
+			} else {
+				f.not = x.Document()
+			}
+		}
+	}
+	return all, odd
 }
 
 // split returns the parts of a question, and why to have asked them all proves
 // nothing; empty if it does.
-func split(ctx context.Context, b *bundle.Bundle, q *analysis.Question) (parts []*analysis.Question, doubt string, err error) {
-	var all []filed
-	for _, x := range b.Resources {
-		patterns, ok := covered(b, x)
-		if !ok {
-			asked, err := touches(ctx, q, x.ARN)
-			if err != nil {
-				return nil, "", err
-			}
-			if asked {
-				doubt = "the policy of resources/" + x.Name + ".yaml is not looked at here"
-			}
-			continue
+func split(ctx context.Context, of sides, q *analysis.Question) (parts []*analysis.Question, doubt string, err error) {
+	all, odd := filings(of)
+	for _, x := range odd {
+		asked, err := touches(ctx, q, x.ARN)
+		if err != nil {
+			return nil, "", err
 		}
-		all = append(all, filed{x, patterns})
+		if asked {
+			doubt = "the policy of resources/" + x.Name + ".yaml is not looked at here"
+		}
 	}
-	sets := [][]filed{nil}
-	for i := range all {
+	sets := [][]*filed{nil}
+	for _, x := range all {
 		for _, s := range sets {
-			if !slices.ContainsFunc(s, func(y filed) bool { return !all[i].overlaps(y) }) {
-				sets = append(sets, append(slices.Clip(s), all[i]))
+			if !slices.ContainsFunc(s, func(y *filed) bool { return !x.overlaps(y) }) {
+				sets = append(sets, append(slices.Clip(s), x))
 			}
 		}
 		if len(sets) > maxParts {
@@ -134,12 +222,12 @@ func touches(ctx context.Context, q *analysis.Question, arn string) (bool, error
 }
 
 // covered returns the patterns of the ARNs that a policy is of. It is not ok for
-// wildcards that an Allow and a Deny read differently, and for what is another
-// account's and does not say so in its ARN. Source: iam-semantics §1.6 R5, §6.1,
-// §7.1.
-func covered(b *bundle.Bundle, x *bundle.Resource) (patterns []string, ok bool) {
+// wildcards that an Allow and a Deny read differently, and for what does not say
+// in its ARN whose it is and is not this account's. Source: iam-semantics §1.6
+// R5, §6.1, §7.1.
+func covered(account string, x *bundle.Resource) (patterns []string, ok bool) {
 	part := strings.SplitN(x.ARN, ":", 6)
-	if len(part) < 6 || strings.ContainsAny(strings.TrimSuffix(x.ARN, "*"), "*?") || part[4] == "" && x.Account != b.Account {
+	if len(part) < 6 || strings.ContainsAny(strings.TrimSuffix(x.ARN, "*"), "*?") || part[4] == "" && x.Account != account {
 		return nil, false
 	}
 	patterns = []string{x.ARN}
@@ -153,7 +241,7 @@ func covered(b *bundle.Bundle, x *bundle.Resource) (patterns []string, ok bool) 
 	return patterns, true
 }
 
-func (x filed) overlaps(y filed) bool {
+func (x *filed) overlaps(y *filed) bool {
 	return slices.ContainsFunc(x.patterns, func(p string) bool {
 		return slices.ContainsFunc(y.patterns, func(q string) bool { return overlap(p, q) })
 	})
@@ -168,9 +256,13 @@ func overlap(p, q string) bool {
 }
 
 // part is the question about the resources that have these policies and no other.
-func part(q *analysis.Question, of, all []filed) (*analysis.Question, error) {
+func part(q *analysis.Question, these, all []*filed) (*analysis.Question, error) {
 	out, by := *q, *q.By
 	out.By, out.And = &by, slices.Clip(q.And)
+	if q.Not != nil {
+		not := *q.Not
+		out.Not = &not
+	}
 	where := func(statements string) error {
 		d, err := parse(statements)
 		out.And = append(out.And, &analysis.Policies{Identity: []*policy.Document{d}})
@@ -178,11 +270,18 @@ func part(q *analysis.Question, of, all []filed) (*analysis.Question, error) {
 	}
 	everywhere := statement("Allow", []string{"*"}, []string{"*"}, nil)
 	for _, x := range all {
-		var err error
-		if !slices.ContainsFunc(of, func(y filed) bool { return y.Resource == x.Resource }) {
-			err = where(everywhere + "," + statement("Deny", []string{"*"}, x.patterns, nil))
-		} else if by.Resource, err = joined(by.Resource, x.Document()); err == nil {
-			err = where(statement("Allow", []string{"*"}, x.patterns, condition{"StringEquals": {"aws:ResourceAccount": x.Account}}))
+		if !slices.Contains(these, x) {
+			if err := where(everywhere + "," + statement("Deny", []string{"*"}, x.patterns, nil)); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		err := where(statement("Allow", []string{"*"}, x.patterns, condition{"StringEquals": {"aws:ResourceAccount": x.account}}))
+		if err == nil {
+			out.By.Resource, err = joined(out.By.Resource, x.by)
+		}
+		if err == nil && out.Not != nil {
+			out.Not.Resource, err = joined(out.Not.Resource, x.not)
 		}
 		if err != nil {
 			return nil, err
@@ -193,8 +292,11 @@ func part(q *analysis.Question, of, all []filed) (*analysis.Question, error) {
 
 // joined is the policies of one resource as one; either may be nil.
 func joined(a, b *policy.Document) (*policy.Document, error) {
-	if a == nil {
+	switch {
+	case a == nil:
 		return b, nil
+	case b == nil:
+		return a, nil
 	}
 	if a.Version.Value != b.Version.Value {
 		return nil, fmt.Errorf("%s and %s: the policies of one resource are of two versions", a.Name, b.Name)

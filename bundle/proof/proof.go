@@ -153,7 +153,7 @@ func (p *prover) table(ctx context.Context, r *bundle.Role, t *bundle.Table) err
 			p.add(out)
 			continue
 		}
-		a, err := search(ctx, p.bundle, q, c.part)
+		a, err := search(ctx, sides{by: p.bundle}, q, c.part)
 		if err != nil {
 			return err
 		}

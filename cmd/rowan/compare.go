@@ -220,44 +220,39 @@ func (x *compareCommand) bundles(v *conditions.Vocabulary, l analysis.Limits) (*
 // role compares a role; one that a bundle has not may do nothing there.
 func (x *compareCommand) role(v *conditions.Vocabulary, l analysis.Limits, old, now *bundle.Bundle, name string) (comparison, error) {
 	out := comparison{role: name, by: roleDecider(now, name), not: roleDecider(old, name)}
-	policies := func(b *bundle.Bundle) (*analysis.Policies, *bundle.Role, error) {
-		r, ok := b.Role(name)
-		if !ok {
-			return &analysis.Policies{}, nil, nil
-		}
-		p, err := proof.Policies(b, r, "")
-		return p, r, err
-	}
-	a, was, err := policies(old)
+	is, b, err := policiesOf(now, name)
 	if err != nil {
 		return out, err
 	}
-	b, is, err := policies(now)
+	was, a, err := policiesOf(old, name)
 	if err != nil {
 		return out, err
 	}
-	from, r := now, is
+	from, to, of, r := old, now, now, is
 	switch {
 	case is == nil:
-		out.only, from, r = "old", old, was
+		out.only, to, of, r = "old", nil, old, was
 	case was == nil:
-		out.only = "new"
+		out.only, from = "new", nil
 	}
 	q := &analysis.Question{
 		Vocabulary: v, By: b, Not: a, Limits: l,
-		Principal: "arn:" + from.Partition + ":sts::" + from.Account + ":assumed-role/" + name + "/" + bundle.SessionName,
+		Principal: "arn:" + of.Partition + ":sts::" + of.Account + ":assumed-role/" + name + "/" + bundle.SessionName,
 		Keys:      map[string][]string{"aws:PrincipalArn": {r.ARN}},
 	}
 	maps.Copy(q.Keys, proof.TimeKeys(x.At))
-	if out.diff, err = analysis.Diff(context.Background(), q, x.Requests); err != nil {
-		return out, err
+	out.diff, err = proof.Diff(context.Background(), to, from, q, x.Requests)
+	return out, err
+}
+
+// policiesOf are a role and its policies, a nil role and none if there is no such.
+func policiesOf(b *bundle.Bundle, role string) (*bundle.Role, *analysis.Policies, error) {
+	r, ok := b.Role(role)
+	if !ok {
+		return nil, &analysis.Policies{}, nil
 	}
-	for _, d := range []*analysis.Direction{&out.diff.Gained, &out.diff.Lost} {
-		if b := slices.Concat(old.Resources, now.Resources); len(b) > 0 && d.Verdict == analysis.Never {
-			d.Verdict, d.Reason = analysis.Unknown, "the policy of resources/"+b[0].Name+".yaml is not looked at here"
-		}
-	}
-	return out, nil
+	p, err := proof.Policies(b, r, "")
+	return r, p, err
 }
 
 // judge raises the exit status for what --fail-on names.
