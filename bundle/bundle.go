@@ -224,10 +224,7 @@ func (b *Bundle) Lint(catalogue lint.Catalogue) []lint.Finding {
 	out := slices.Clone(b.warnings)
 	o := lint.Options{Vocabulary: b.vocabulary, Catalogue: catalogue, Tables: b.lintTables()}
 	for _, d := range b.documents {
-		if o.Source = nil; d.path == "" {
-			o.Source = b.Source(d.Name)
-		}
-		for _, f := range lint.Check(d.Document, d.kind, o) {
+		for _, f := range b.check(d, o) {
 			// The inline policies of a role have one limit together.
 			if d.path != "" && (d.kind == policy.Identity && f.Code == "policy-size" || f.Code == "missing-version") {
 				continue

@@ -50,6 +50,7 @@ type renderer struct {
 	bytes.Buffer
 	file   *yamlFile
 	places []policy.Position // of the lines
+	nodes  []*yaml.Node      // that they are of
 }
 
 func (r *renderer) place(p policy.Position) policy.Position {
@@ -64,6 +65,7 @@ func (r *renderer) line(n *yaml.Node, token string) {
 	r.WriteString(token)
 	r.WriteByte('\n')
 	r.places = append(r.places, r.file.at(n))
+	r.nodes = append(r.nodes, n)
 }
 
 func (r *renderer) node(n *yaml.Node) {

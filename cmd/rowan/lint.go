@@ -44,7 +44,7 @@ Examples:
 type linted struct {
 	name, path string // path is empty for what cannot be written back
 	text       []byte
-	kind       policy.Kind
+	kind       policy.Kind // zero for a file that holds documents
 	options    lint.Options
 }
 
@@ -147,9 +147,8 @@ func (r *lintRun) lookBundle() error {
 
 // remember keeps a file of a bundle that can be written back.
 func (r *lintRun) remember(b *bundle.Bundle, file string) {
-	if kind, options, ok := b.LintDocument(file, r.catalogue); ok {
-		r.files = append(r.files, linted{file, file, b.Source(file), kind, options})
-	}
+	kind, options, _ := b.LintDocument(file, r.catalogue)
+	r.files = append(r.files, linted{file, file, b.Source(file), kind, options})
 }
 
 func (r *lintRun) lookFile(s source) error {
@@ -196,12 +195,27 @@ func (r *lintRun) add(f lint.Finding) {
 	r.findings = append(r.findings, lintFinding{f, r.exceptions.reason(&f)})
 }
 
+// maxRounds is how often fix looks again at what it has written.
+const maxRounds = 100
+
 // fix writes what is certain back, or shows it.
 func (r *lintRun) fix(c *console) error {
-	written := false
+	for range maxRounds {
+		written, err := r.fixFiles(c)
+		if err != nil || !written {
+			return err
+		}
+		if err := r.look(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *lintRun) fixFiles(c *console) (written bool, err error) {
 	for i := range r.files {
 		f := &r.files[i]
-		fixed, taken := lint.FixAll(f.name, f.text, f.kind, f.options, r.exceptions.counts)
+		fixed, taken := r.mend(f)
 		if taken == 0 {
 			continue
 		}
@@ -212,7 +226,7 @@ func (r *lintRun) fix(c *console) error {
 			continue
 		}
 		if f.path == "" {
-			return errors.New("lint --fix: standard input cannot be written back")
+			return written, errors.New("lint --fix: standard input cannot be written back")
 		}
 		if err := replaceFile(f.path, fixed); err != nil {
 			c.complain(f.path, err)
@@ -220,10 +234,26 @@ func (r *lintRun) fix(c *console) error {
 		}
 		written = true
 	}
-	if written {
-		return r.look(c)
+	return written, nil
+}
+
+// mend takes the fixes of a file that are certain. Those of documents within a
+// file are for the file as it is now, so that they are taken once.
+func (r *lintRun) mend(f *linted) (fixed []byte, taken int) {
+	if f.kind != 0 {
+		return lint.FixAll(f.name, f.text, f.kind, f.options, r.exceptions.counts)
 	}
-	return nil
+	var fixes []*lint.Fix
+	for i := range r.findings {
+		if x := &r.findings[i]; x.Name == f.name && x.Fix != nil && x.suppressed == "" {
+			fixes = append(fixes, x.Fix)
+		}
+	}
+	fixed, taken, err := lint.Apply(f.text, fixes)
+	if err != nil {
+		return f.text, 0 // each fits alone
+	}
+	return fixed, taken
 }
 
 // judge raises the exit status for findings of the level that --fail-on names.

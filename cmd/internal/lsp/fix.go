@@ -89,7 +89,7 @@ func (s *Server) fixAll(d *document) (textEdit, bool) {
 		}
 		if !known {
 			if kind, known = kindOf(rel); !known {
-				return textEdit{}, false
+				return s.fixWithin(d)
 			}
 			options = s.lintOptions()
 		}
@@ -102,6 +102,18 @@ func (s *Server) fixAll(d *document) (textEdit, bool) {
 		return textEdit{}, false
 	}
 	return textEdit{d.text.span(0, len(d.text.string)), string(out)}, true
+}
+
+// fixWithin is fixAll of a file that holds documents.
+func (s *Server) fixWithin(d *document) (textEdit, bool) {
+	var fixes []*lint.Fix
+	for _, f := range s.findings(d) {
+		if f.Fix != nil {
+			fixes = append(fixes, f.Fix)
+		}
+	}
+	out, taken, err := lint.Apply([]byte(d.text.string), fixes)
+	return textEdit{d.text.span(0, len(d.text.string)), string(out)}, err == nil && taken > 0
 }
 
 // keep lets the findings of a file pass that are not left out.
