@@ -190,17 +190,22 @@ func signIn(ctx context.Context, socket string) (*rowanv1.Subject, error) {
 		}
 		return json.NewDecoder(answer.Body).Decode(out)
 	}
-	var id struct{ IdentityId string } //nolint:revive // the wire's name
+	var id struct {
+		ID string `json:"IdentityId"`
+	}
 	if err := call("GetId", map[string]string{"IdentityPoolId": pool}, &id); err != nil {
 		return nil, err
 	}
 	var got struct {
-		Credentials struct{ AccessKeyId, SessionToken string } //nolint:revive // the wire's name
+		Credentials struct {
+			KeyID string `json:"AccessKeyId"`
+			Token string `json:"SessionToken"`
+		}
 	}
 	if err := call("GetCredentialsForIdentity", id, &got); err != nil {
 		return nil, err
 	}
 	return &rowanv1.Subject{Subject: &rowanv1.Subject_Session{Session: &rowanv1.Session{
-		AccessKeyId: got.Credentials.AccessKeyId, Token: got.Credentials.SessionToken,
+		AccessKeyId: got.Credentials.KeyID, Token: got.Credentials.Token,
 	}}}, nil
 }

@@ -2,7 +2,6 @@ package rowantest
 
 import (
 	"testing"
-	"time"
 
 	"github.com/rowan-authz/rowan/bundle/rowproof"
 )
@@ -23,8 +22,7 @@ func ProveFilter(t *testing.T, dir string, o rowproof.Options) {
 		o.Pairs = defaultPairs
 	}
 	if o.Now.IsZero() {
-		//nolint:forbidigo // a test begins here: there is nobody to take a clock from
-		o.Now = time.Now()
+		o.Now = now()
 	}
 	p := rowproof.NewProver(o)
 	err := p.Bundle(t.Context(), b, suites)

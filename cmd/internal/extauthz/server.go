@@ -92,6 +92,16 @@ func overwrite(name, value string) *corev3.HeaderValueOption {
 	}
 }
 
+// statuses are those of calls that may not go on. For one that is missing Envoy
+// answers 403.
+var statuses = map[int]typev3.StatusCode{
+	http.StatusUnauthorized:        typev3.StatusCode_Unauthorized,
+	http.StatusForbidden:           typev3.StatusCode_Forbidden,
+	http.StatusTooManyRequests:     typev3.StatusCode_TooManyRequests,
+	http.StatusInternalServerError: typev3.StatusCode_InternalServerError,
+	http.StatusServiceUnavailable:  typev3.StatusCode_ServiceUnavailable,
+}
+
 // denied answers the client in the place of the application.
 func denied(v *edge.Verdict) *authv3.CheckResponse {
 	code := codes.PermissionDenied
@@ -103,7 +113,7 @@ func denied(v *edge.Verdict) *authv3.CheckResponse {
 		text = nil
 	}
 	out := &authv3.DeniedHttpResponse{
-		Status:  &typev3.HttpStatus{Code: typev3.StatusCode(v.Status)}, //nolint:gosec // one of a few statuses
+		Status:  &typev3.HttpStatus{Code: statuses[v.Status]},
 		Headers: []*corev3.HeaderValueOption{overwrite("Content-Type", "application/json"), overwrite("Cache-Control", "no-store")},
 		Body:    string(text),
 	}

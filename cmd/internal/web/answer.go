@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	statuspb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -119,7 +120,7 @@ func newResult(r *rowanv1.Result) any {
 // problemOf is why a question of several has no answer.
 func problemOf(r *rowanv1.Result) error {
 	if p := r.GetProblem(); p.GetCode() > 0 {
-		return status.Error(codes.Code(uint32(p.GetCode())), p.GetMessage()) //nolint:gosec // it is positive
+		return status.ErrorProto(&statuspb.Status{Code: p.GetCode(), Message: p.GetMessage()})
 	}
 	return status.Error(codes.Internal, "no answer")
 }
