@@ -160,12 +160,12 @@ func (y *embedded) edit(e lint.Edit) (lint.Edit, bool) {
 // scalar is the text of a scalar as it stands in the file, on one line.
 func (y *embedded) scalar(n *yaml.Node) (text string, pos policy.Position, ok bool) {
 	pos = y.file.at(n)
-	switch n.Style {
-	case 0:
+	switch {
+	case n.Style == 0:
 		text = n.Value
-	case yaml.DoubleQuotedStyle:
+	case n.Style == yaml.DoubleQuotedStyle:
 		text = quote(n.Value)
-	case yaml.SingleQuotedStyle:
+	case n.Style == yaml.SingleQuotedStyle:
 		text = "'" + strings.ReplaceAll(n.Value, "'", "''") + "'"
 	default:
 		return "", pos, false
