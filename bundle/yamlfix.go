@@ -12,6 +12,10 @@ import (
 	"github.com/rowan-authz/rowan/policy/lint"
 )
 
+// maxReread bounds how many bytes of YAML are read again to see what fixes of a
+// document do.
+const maxReread = 4 << 20
+
 // check looks at a document of the bundle. One within a YAML file is looked at as
 // the JSON that it is read as, and its fixes are then written as YAML.
 func (b *Bundle) check(d *document, o lint.Options) []lint.Finding {
@@ -29,10 +33,14 @@ func (b *Bundle) check(d *document, o lint.Options) []lint.Finding {
 	}
 	o.Source = y.Bytes()
 	findings := lint.Check(doc, d.kind, o)
+	left := maxReread
 	for i := range findings {
 		f := &findings[i]
-		if f.Fix != nil {
+		if f.Fix != nil && left > 0 {
+			left -= len(y.src)
 			f.Fix = y.fix(f.Fix)
+		} else {
+			f.Fix = nil // where there are so many, an author has others to begin with
 		}
 		if f.Pos.Line > 0 {
 			f.Pos = y.place(f.Pos)

@@ -184,3 +184,19 @@ inline:
 		})
 	}
 }
+
+// TestFixesAreBounded: a large file with many findings takes no longer than one
+// may wait, and has fixes to begin with.
+func TestFixesAreBounded(t *testing.T) {
+	text := "# " + strings.Repeat("x", 200_000) + "\ninline: {P: {Statement: [{Effect: Allow, Action: [s3:*" +
+		strings.Repeat(", s3:GetObject", 200) + "], Resource: \"*\"}]}}\n"
+	fixes, all := 0, withInline(t, text).Lint(nil)
+	for _, f := range all {
+		if f.Fix != nil {
+			fixes++
+		}
+	}
+	require.GreaterOrEqual(t, len(all), 200)
+	require.Positive(t, fixes)
+	require.Less(t, fixes, 50)
+}
