@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -93,30 +92,26 @@ func (m mutant) mutate(t *testing.T) (overlay string) {
 // TestMutants: each mutant has its place, and with -analysis.mutants the tests
 // kill it.
 func TestMutants(t *testing.T) {
-	var places sync.WaitGroup
-	room := make(chan bool, 2)
 	for _, m := range mutants() {
-		overlay := m.mutate(t)
-		if !*runMutants {
-			continue
-		}
-		places.Go(func() {
-			room <- true
-			defer func() { <-room }()
+		t.Run(m.name, func(t *testing.T) {
+			overlay := m.mutate(t)
+			if !*runMutants {
+				return
+			}
+			t.Parallel()
 			// The seeds are not those of CI: no mutant is killed by a pair that was chosen for it.
 			said, err := exec.CommandContext(t.Context(), "go", "test", "-overlay", overlay, "-count=1", "-failfast", "-skip", "TestMutants|SharedCorpus",
 				".", "-args", "-analysis.n=3000", "-analysis.tries=300", "-analysis.solver=400", "-analysis.z3=1000000", "-analysis.seed=5").CombinedOutput()
 			switch text := string(said); {
 			case err == nil:
-				t.Errorf("%s: it lives", m.name)
+				t.Error("it lives")
 			case strings.Contains(text, "[build failed]"):
-				t.Errorf("%s: it does not compile:\n%s", m.name, text)
+				t.Errorf("it does not compile:\n%s", text)
 			default:
-				t.Log(m.name, "is killed by", firstFailure(text))
+				t.Log("killed by", firstFailure(text))
 			}
 		})
 	}
-	places.Wait()
 }
 
 func firstFailure(text string) string {
