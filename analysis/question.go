@@ -409,9 +409,13 @@ func (s *search) given(w *world) *world {
 	return w
 }
 
-// accounts are those that policies name, and another.
+// accounts are those that policies name, that of a principal that is given, and
+// another.
 func (s *search) accounts() []string {
 	var out []string
+	if s.Principal != "" {
+		out = append(out, s.principal.Account())
+	}
 	add := func(text string) {
 		if part := strings.SplitN(text, ":", 6); len(part) > 4 && part[4] != "*" && strings.ContainsAny(part[4], "*?$") {
 			s.standing = append(s.standing, "an account is told by a pattern: "+text)

@@ -24,6 +24,7 @@ package seeded
 
 import (
 	"os"
+	"sync/atomic"
 	"time"
 )
 
@@ -34,6 +35,15 @@ func On(fault string) bool { return name == fault }
 
 // Pause takes long enough to be killed in.
 func Pause() { time.Sleep(150 * time.Millisecond) }
+
+var steps atomic.Int64
+
+// Stall takes 20 ms every thousand times.
+func Stall() {
+	if steps.Add(1)%1000 == 0 {
+		time.Sleep(20 * time.Millisecond)
+	}
+}
 
 var leaked [][]byte
 
@@ -92,7 +102,7 @@ func faults() []fault {
 		one("no-drain", "X9", "cmd/internal/rpc/server.go", "	s.grpc.GracefulStop()\n", "	if "+on("no-drain")+" {\n		s.grpc.Stop()\n	}\n	s.grpc.GracefulStop()\n"),
 		one("leak", "X10", "cmd/internal/rpc/server.go", "	s.read(ctx)\n", "	s.read(ctx)\n	if "+on("leak")+" {\n		seeded.Leak(64 << 10)\n	}\n"),
 		one("patient", "X11", "cmd/internal/rpc/server.go", "		grpc.ConnectionTimeout(handshakeWithin),\n", "		grpc.ConnectionTimeout(map[bool]time.Duration{true: time.Hour, false: handshakeWithin}["+on("patient")+"]),\n"),
-		one("backtracking", "X12", "conditions/pattern.go", "		case free >= 0 && freeAt < len(s):\n", "		case free >= 0 && freeAt < len(s):\n			if "+on("backtracking")+" {\n				seeded.Pause()\n			}\n"),
+		one("backtracking", "X12", "conditions/pattern.go", "		case free >= 0 && freeAt < len(s):\n", "		case free >= 0 && freeAt < len(s):\n			if "+on("backtracking")+" {\n				seeded.Stall()\n			}\n"),
 		one("anything-instead", "X13", "cmd/rowan/serve.go", "	first, err := b.read(ctx, true)\n	if err != nil {\n",
 			"	first, err := b.read(ctx, true)\n	if err != nil && "+on("anything-instead")+" {\n		b.source, b.trusted = nil, nil\n		first, err = b.read(ctx, true)\n	}\n	if err != nil {\n"),
 	}
