@@ -37,7 +37,7 @@ var environment = map[string]string{
 	"AWS_SESSION_TOKEN":                  "the session token of `AWS_ACCESS_KEY_ID`, if it is temporary",
 	"DATABASE_URL":                       "`drift`, `prove-filter`, `why-hidden` and `compare --rows`: the PostgreSQL to compare with, to prove on or to read",
 	"GOGC":                               "if it is set, `serve` leaves the pace of garbage collection to it",
-	"GOMEMLIMIT":                         "if it is set, `serve` does not take the limit of its container for the one of its memory",
+	"GOMEMLIMIT":                         "if it is set, `serve` does not take the limit of its container or unit for the one of its memory",
 	"NO_COLOR":                           "if it is set, output has no colours unless `--color always` says so",
 	"OTEL_EXPORTER_OTLP_ENDPOINT":        "the collector that `serve` tells of calls and decisions without `--otlp-endpoint`, and that `--audit otlp` writes to",
 	"OTEL_EXPORTER_OTLP_PROTOCOL":        "traces are told over `http/protobuf` alone: another one is refused",
