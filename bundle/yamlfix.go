@@ -168,14 +168,14 @@ func (y *embedded) edit(e lint.Edit) (lint.Edit, bool) {
 // scalar is the text of a scalar as it stands in the file, on one line.
 func (y *embedded) scalar(n *yaml.Node) (text string, pos policy.Position, ok bool) {
 	pos = y.file.at(n)
-	switch {
-	case n.Style == 0:
-		text = n.Value
-	case n.Style == yaml.DoubleQuotedStyle:
+	text = n.Value
+	if n.Style == yaml.DoubleQuotedStyle {
 		text = quote(n.Value)
-	case n.Style == yaml.SingleQuotedStyle:
+	}
+	if n.Style == yaml.SingleQuotedStyle {
 		text = "'" + strings.ReplaceAll(n.Value, "'", "''") + "'"
-	default:
+	}
+	if n.Style&^(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
 		return "", pos, false
 	}
 	return text, pos, n.Kind == yaml.ScalarNode && text != "" && bytes.HasPrefix(y.src[y.offset(pos):], []byte(text))
