@@ -35,8 +35,8 @@ func Run(t *testing.T, dir string) {
 	}
 }
 
-// now is the time. A test begins here: there is nobody to take a clock from.
-func now() time.Time { return time.Now() } //nolint:forbidigo // as it says
+// now is the time: a test begins here.
+func now() time.Time { return time.Now() } //nolint:forbidigo // there is nobody to take a clock from
 
 // load reads a bundle and its suites.
 func load(t *testing.T, dir string) (*bundle.Bundle, []*bundle.Suite) {
