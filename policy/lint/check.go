@@ -189,11 +189,13 @@ func (l *linter) within(c *condition, f func()) {
 func (l *linter) statement(s *statement) {
 	l.texts(s)
 	l.sid(s)
+	l.principals(s)
 	for i := range s.conditions {
 		c := &s.conditions[i]
 		l.within(c, func() {
 			l.vocabularyOf(s, c)
-			l.values(s, c)
+			l.values(c)
+			l.compared(s, c)
 			l.rowCondition(s, c)
 		})
 	}
@@ -202,6 +204,7 @@ func (l *linter) statement(s *statement) {
 	l.arns(s)
 	l.roles(s)
 	if l.Catalogue != nil {
+		l.places(s)
 		l.services(s)
 	}
 }

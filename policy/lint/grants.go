@@ -15,7 +15,8 @@ var grantRules = []Rule{
 		Summary: "iam:PassRole on any role",
 		Why:     "Whoever may pass any role to a service can use the strongest one. Name the roles, or limit iam:PassedToService.",
 		Analyzer: []string{
-			"PASS_ROLE_WITH_STAR_IN_RESOURCE", "PASS_ROLE_WITH_STAR_IN_ACTION_AND_RESOURCE", "PASS_ROLE_WITH_STAR_IN_RESOURCE_AND_NOT_ACTION",
+			"PASS_ROLE_WITH_STAR_IN_ACTION_AND_RESOURCE", "PASS_ROLE_WITH_STAR_IN_RESOURCE",
+			"PASS_ROLE_WITH_STAR_IN_RESOURCE_AND_NOT_ACTION",
 		},
 	},
 	{
@@ -23,7 +24,8 @@ var grantRules = []Rule{
 		Summary: "iam:PassRole on every role that is not listed",
 		Why:     "Every role of tomorrow is given too.",
 		Analyzer: []string{
-			"PASS_ROLE_WITH_NOT_RESOURCE", "PASS_ROLE_WITH_STAR_IN_ACTION_AND_NOT_RESOURCE", "PASS_ROLE_WITH_NOT_ACTION_AND_NOT_RESOURCE",
+			"PASS_ROLE_WITH_NOT_ACTION_AND_NOT_RESOURCE", "PASS_ROLE_WITH_NOT_RESOURCE",
+			"PASS_ROLE_WITH_STAR_IN_ACTION_AND_NOT_RESOURCE",
 		},
 	},
 	{
@@ -31,8 +33,9 @@ var grantRules = []Rule{
 		Summary: "iam:CreateServiceLinkedRole for any service",
 		Why:     "Whoever has it can make roles for services that nobody asked for. Name the role's ARN, or limit iam:AWSServiceName.",
 		Analyzer: []string{
-			"CREATE_SLR_WITH_STAR_IN_RESOURCE", "CREATE_SLR_WITH_STAR_IN_ACTION_AND_RESOURCE", "CREATE_SLR_WITH_NOT_RESOURCE",
-			"CREATE_SLR_WITH_STAR_IN_ACTION_AND_NOT_RESOURCE", "CREATE_SLR_WITH_STAR_IN_RESOURCE_AND_NOT_ACTION", "CREATE_SLR_WITH_NOT_ACTION_AND_NOT_RESOURCE",
+			"CREATE_SLR_WITH_NOT_ACTION_AND_NOT_RESOURCE", "CREATE_SLR_WITH_NOT_RESOURCE",
+			"CREATE_SLR_WITH_STAR_IN_ACTION_AND_NOT_RESOURCE", "CREATE_SLR_WITH_STAR_IN_ACTION_AND_RESOURCE",
+			"CREATE_SLR_WITH_STAR_IN_RESOURCE", "CREATE_SLR_WITH_STAR_IN_RESOURCE_AND_NOT_ACTION",
 		},
 	},
 	{
@@ -49,14 +52,15 @@ var grantRules = []Rule{
 	},
 	{
 		Code: "redundant-resource", Severity: Suggestion,
-		Summary:  "a resource that stands twice, or beside *",
+		Summary:  "a resource that stands twice, or beside one that covers it",
 		Why:      "It changes nothing: that the statement names a resource does not limit it.",
 		Analyzer: []string{"REDUNDANT_RESOURCE"},
 	},
 	{
 		Code: "redundant-value", Severity: Suggestion,
-		Summary: "a condition value that stands twice",
-		Why:     "It changes nothing.",
+		Summary:  "a condition value that stands twice, or beside one that says more",
+		Why:      "It changes nothing.",
+		Analyzer: []string{"REDUNDANT_CONDITION_VALUE_NUM"},
 	},
 	{
 		Code: "redundant-statement", Severity: Suggestion,
@@ -161,18 +165,48 @@ func (l *linter) redundantActions(values []policy.Text) {
 
 func (l *linter) redundantResources(s *statement) {
 	values := s.Resource.Values
-	star := slices.ContainsFunc(values, func(t policy.Text) bool { return t.Value == "*" })
+	var wild []policy.Text
+	for _, t := range values {
+		if strings.ContainsAny(withoutVariables(t.Value), "*?") {
+			wild = append(wild, t)
+		}
+	}
+	if len(wild)*len(values) > maxPairs {
+		wild = nil
+	}
 	seen := map[string]bool{}
 	for _, t := range values {
+		i := slices.IndexFunc(wild, func(w policy.Text) bool { return w.Value != t.Value && coversARN(w.Value, t.Value) })
 		switch {
 		case seen[t.Value]:
 			l.findFix(l.remove(t.Pos), "redundant-resource", t.Pos, "%q stands twice", t.Value)
-		case star && t.Value != "*":
+		case i >= 0:
 			// Which of the two is meant is not certain.
-			l.find("redundant-resource", t.Pos, `%q is part of "*"`, t.Value)
+			l.find("redundant-resource", t.Pos, "%q is part of %q", t.Value, wild[i].Value)
 		}
 		seen[t.Value] = true
 	}
+}
+
+// coversARN reports whether every ARN of one pattern is one of another. A
+// variable is in both or in none.
+func coversARN(wide, narrow string) bool {
+	if wide == "*" {
+		return true
+	}
+	if strings.Contains(narrow, "${*}") || strings.Contains(narrow, "${?}") || strings.Contains(wide, "?") && strings.ContainsAny(narrow, "*$") {
+		return false
+	}
+	one, other := strings.SplitN(wide, ":", 6), strings.SplitN(narrow, ":", 6)
+	if len(one) != 6 || len(other) != 6 {
+		return false
+	}
+	for i := range one {
+		if one[i] != other[i] && !glob(one[i], other[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // repeated finds statements that stand twice, whatever their Sids are.

@@ -43,9 +43,6 @@ var rowRules = []Rule{
 		Code: "composite-key-equals", Severity: Warning,
 		Summary: "StringEquals on a partition key with a wildcard in it",
 		Why:     "Keys such as USER#1 are compared whole, and * is an ordinary character: nobody reaches a row. ForAllValues:StringLike is meant.",
-		Analyzer: []string{
-			"WILDCARD_WITHOUT_LIKE_OPERATOR",
-		},
 	},
 	{
 		Code: "prefix-without-separator", Severity: SecurityWarning,
@@ -64,8 +61,9 @@ var rowRules = []Rule{
 	},
 	{
 		Code: "attributes-without-select", Severity: SecurityWarning,
-		Summary: "dynamodb:Attributes is limited and dynamodb:Select is not",
-		Why:     "A read that names no attributes returns all of them. Ask for Select SPECIFIC_ATTRIBUTES.",
+		Summary:  "dynamodb:Attributes is limited and dynamodb:Select is not",
+		Why:      "A read that names no attributes returns all of them. Ask for Select SPECIFIC_ATTRIBUTES.",
+		Analyzer: []string{"DYNAMODB_ATTRIBUTES_WITHOUT_SELECT"},
 	},
 	{
 		Code: "attributes-without-return-values", Severity: SecurityWarning,

@@ -62,7 +62,7 @@ type Rule struct {
 
 // Rules returns every rule, ordered by code. The slice is the caller's.
 func Rules() []Rule {
-	out := slices.Concat(writingRules, rowRules, grantRules, catalogueRules, poolRules)
+	out := slices.Concat(writingRules, comparedRules, rowRules, grantRules, trustRules, placeRules, catalogueRules, poolRules)
 	slices.SortFunc(out, func(a, b Rule) int {
 		if a.Code < b.Code {
 			return -1

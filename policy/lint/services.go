@@ -43,9 +43,8 @@ var catalogueRules = []Rule{
 	},
 	{
 		Code: "wildcard-matches-nothing", Severity: Warning,
-		Summary:  "a pattern of actions that no action of its service matches",
-		Why:      "It gives or denies nothing today, and may match an action of tomorrow.",
-		Analyzer: []string{"INVALID_ACTION"},
+		Summary: "a pattern of actions that no action of its service matches",
+		Why:     "It gives or denies nothing today, and may match an action of tomorrow.",
 	},
 	{
 		Code: "unknown-service-key", Severity: Error,
@@ -57,33 +56,26 @@ var catalogueRules = []Rule{
 		Code: "key-not-of-action", Severity: Warning,
 		Summary: "a context key that no action of the statement has",
 		Why:     "It is never there for these actions: the condition never holds, or always.",
+		Analyzer: []string{
+			"ALLOW_WITH_UNSUPPORTED_TAG_CONDITION_KEY_FOR_SERVICE", "DENY_NOTACTION_WITH_UNSUPPORTED_TAG_CONDITION_KEY_FOR_SERVICE",
+			"DENY_WITH_UNSUPPORTED_TAG_CONDITION_KEY_FOR_SERVICE", "UNSUPPORTED_ACTION_FOR_CONDITION_KEY",
+		},
 	},
 	{
 		Code: "resource-type", Severity: Warning,
 		Summary: "resources that an action does not take",
 		Why:     "The statement says nothing about the action: none of its resources is of a type that the action is checked on.",
-	},
-	{
-		Code: "unknown-partition", Severity: Error,
-		Summary:  "an ARN of a partition that AWS does not have",
-		Why:      "It matches no resource.",
-		Analyzer: []string{"INVALID_PARTITION"},
-	},
-	{
-		Code: "arn-account", Severity: Error,
-		Summary:  "an ARN whose account is not twelve digits",
-		Why:      "It matches no resource.",
-		Analyzer: []string{"INVALID_ARN_ACCOUNT"},
+		Analyzer: []string{
+			"ARN_ACCOUNT_NOT_ALLOWED", "ARN_REGION_NOT_ALLOWED", "INVALID_ARN_RESOURCE", "INVALID_ARN_SERVICE_CASE",
+			"MISSING_ARN_ACCOUNT", "MISSING_ARN_REGION",
+		},
 	},
 }
-
-// partitions of AWS. Source: AWS General Reference, "Amazon Resource Names".
-var partitions = []string{"aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc"}
 
 // own is the prefix of the actions of Rowan's own daemon.
 const own = "rowan"
 
-// services looks at the actions, keys and resources of a statement.
+// services looks at the actions, keys and types of resources of a statement.
 func (l *linter) services(s *statement) {
 	l.in(name("Action", &s.Action), func() {
 		for _, t := range s.Action.Values {
@@ -94,11 +86,6 @@ func (l *linter) services(s *statement) {
 		c := &s.conditions[i]
 		l.within(c, func() { l.serviceKey(s, c) })
 	}
-	l.in(name("Resource", &s.Resource), func() {
-		for _, t := range s.Resource.Values {
-			l.arn(t)
-		}
-	})
 	if len(s.Resource.Values) > 0 && !s.Action.Not && !s.Resource.Not {
 		l.in(name("Action", &s.Action), func() { l.resourceTypes(s) })
 	}
@@ -149,20 +136,20 @@ func (l *linter) actions(entry string) []string {
 // has.
 func (l *linter) serviceKey(s *statement, c *condition) {
 	service, _, ok := strings.Cut(c.key, ":")
-	if !ok || service == "aws" || l.Catalogue.Actions(service) == nil {
-		return
-	}
 	keys := l.Catalogue.Keys(service)
-	if len(keys) == 0 {
+	if !ok || len(keys) == 0 && !aboutTags(c.key) {
 		return
 	}
-	if !holdsKey(keys, c.key) {
+	if len(keys) > 0 && !holdsKey(keys, c.key) {
 		if !l.registered(c) {
 			l.find("unknown-service-key", c.Key.Pos, "%s has no context key %q%s", service, c.Key.Value, meant(c.Key.Value, keys))
 		}
 		return
 	}
 	if s.Action.Not {
+		if s.Effect == policy.Deny && strings.HasPrefix(c.key, "aws:resourcetag/") && !c.negated() {
+			l.find("key-not-of-action", c.Key.Pos, "many an action does not have %s, and is not denied", c.Key.Value)
+		}
 		return
 	}
 	for _, t := range s.Action.Values {
@@ -178,6 +165,12 @@ func (l *linter) serviceKey(s *statement, c *condition) {
 		}
 	}
 	l.find("key-not-of-action", c.Key.Pos, "no action of the statement has %s", c.Key.Value)
+}
+
+// aboutTags reports whether a key, in lower case, is a global one that only some
+// actions have.
+func aboutTags(key string) bool {
+	return key == "aws:tagkeys" || strings.HasPrefix(key, "aws:resourcetag/") || strings.HasPrefix(key, "aws:requesttag/")
 }
 
 // catalogued reports whether the key of a condition is of a service whose keys
@@ -220,19 +213,6 @@ func starred(form string) string {
 	return form
 }
 
-func (l *linter) arn(t policy.Text) {
-	parts := strings.SplitN(t.Value, ":", 6)
-	if len(parts) != 6 || parts[0] != "arn" {
-		return
-	}
-	if p := parts[1]; !strings.ContainsAny(p, "*?$") && !slices.Contains(partitions, p) {
-		l.find("unknown-partition", t.Pos, "AWS has no partition %q%s", p, meant(p, partitions))
-	}
-	if a := parts[4]; a != "" && a != "aws" && !strings.ContainsAny(a, "*?$") && (len(a) != 12 || strings.Trim(a, "0123456789") != "") {
-		l.find("arn-account", t.Pos, "account %q: want twelve digits", a)
-	}
-}
-
 // resourceTypes looks for actions that none of the resources are for.
 func (l *linter) resourceTypes(s *statement) {
 	texts := make([]string, len(s.Resource.Values))
@@ -245,7 +225,7 @@ func (l *linter) resourceTypes(s *statement) {
 	takes := func(form string) bool {
 		ok, seen := known[form]
 		if !seen && len(known)*len(texts) < maxPairs/100 {
-			ok = slices.ContainsFunc(texts, func(t string) bool { return meet(t, starred(form)) })
+			ok = slices.ContainsFunc(texts, func(t string) bool { return meetARN(t, filled(form)) })
 			known[form] = ok
 			return ok
 		}
@@ -270,6 +250,24 @@ func short(forms []string) string {
 		return fmt.Sprintf("%s and %d more", forms[0], len(forms)-1)
 	}
 	return strings.Join(forms, " or ")
+}
+
+// filled writes ?* for the parts of a form that differ: none of them is empty.
+func filled(form string) string { return strings.ReplaceAll(starred(form), "*", "?*") }
+
+// meetARN reports whether some ARN is covered by two patterns with * and ?, none
+// of which reaches beyond a colon but in the last part.
+func meetARN(a, b string) bool {
+	one, other := strings.SplitN(a, ":", 6), strings.SplitN(b, ":", 6)
+	if len(one) != 6 || len(other) != 6 {
+		return meet(a, b)
+	}
+	for i := range one {
+		if !meet(one[i], other[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // meet reports whether some text is covered by two patterns with * and ?.

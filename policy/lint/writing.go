@@ -3,6 +3,7 @@ package lint
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/rowan-authz/rowan/conditions"
@@ -16,15 +17,34 @@ var writingRules = []Rule{
 		Summary: "the document is not a policy of its kind",
 		Why:     "It cannot be decided as its author meant it, so it is refused.",
 		Analyzer: []string{
-			"JSON_SYNTAX_ERROR", "DATA_TYPE_MISMATCH", "INVALID_VERSION", "INVALID_EFFECT", "INVALID_POLICY_ELEMENT",
-			"INVALID_CONDITION_KEY_FORMAT", "INVALID_CONDITION_OPERATOR", "NULL_WITH_IF_EXISTS", "NULL_WITH_QUALIFIER",
-			"ALLOW_WITH_NOT_PRINCIPAL", "WILDCARD_IN_SERVICE_NAME",
+			"ALLOW_WITH_NOT_PRINCIPAL", "DATA_TYPE_MISMATCH", "DEPRECATED_GLOBAL_CONDITION_KEY",
+			"DUPLICATE_KEYS_WITH_DIFFERENT_CASE", "EMPTY_ARRAY_ACTION", "EMPTY_ARRAY_CONDITION",
+			"EMPTY_ARRAY_CONDITION_FORALLVALUES", "EMPTY_ARRAY_CONDITION_FORANYVALUE", "EMPTY_ARRAY_CONDITION_IFEXISTS",
+			"EMPTY_ARRAY_PRINCIPAL", "EMPTY_ARRAY_RESOURCE", "EMPTY_OBJECT_CONDITION", "EMPTY_OBJECT_PRINCIPAL", "EMPTY_VARIABLE",
+			"FEDERATED_PRINCIPAL_NOT_SUPPORTED", "INVALID_ARN_PREFIX", "INVALID_CONDITION_DATA_TYPE", "INVALID_CONDITION_KEY_FORMAT",
+			"INVALID_CONDITION_MULTIPLE_BOOLEAN", "INVALID_CONDITION_OPERATOR", "INVALID_EFFECT",
+			"INVALID_FEDERATED_PRINCIPAL_SYNTAX_IN_ROLE_TRUST_POLICY", "INVALID_GLOBAL_CONDITION_KEY", "INVALID_POLICY_ELEMENT",
+			"INVALID_PRINCIPAL_FORMAT", "INVALID_PRINCIPAL_KEY", "INVALID_VARIABLE_FOR_OPERATOR", "INVALID_VERSION",
+			"JSON_SYNTAX_ERROR", "MISSING_ACTION", "MISSING_ARN_FIELD", "MISSING_BRACE_IN_VARIABLE", "MISSING_EFFECT",
+			"MISSING_PRINCIPAL", "MISSING_QUALIFIER", "MISSING_QUOTE_IN_VARIABLE", "MISSING_RESOURCE", "MISSING_STATEMENT",
+			"MISSING_TAG_KEY_IN_CONDITION", "NULL_WITH_IF_EXISTS", "NULL_WITH_QUALIFIER", "RCP_SYNTAX_ERROR_ALLOW",
+			"RCP_SYNTAX_ERROR_NOTACTION", "RCP_SYNTAX_ERROR_PRINCIPAL", "ROLE_TRUST_POLICY_SYNTAX_ERROR_NOTPRINCIPAL",
+			"ROLE_TRUST_POLICY_SYNTAX_ERROR_RESOURCE", "SCP_SYNTAX_ERROR_PRINCIPAL", "TYPE_MISMATCH", "TYPE_MISMATCH_BOOLEAN",
+			"TYPE_MISMATCH_DATE", "TYPE_MISMATCH_IP_RANGE", "TYPE_MISMATCH_NUMBER", "TYPE_MISMATCH_STRING", "UNIQUE_SIDS_REQUIRED",
+			"UNSUPPORTED_ELEMENT_COMBINATION", "UNSUPPORTED_GLOBAL_CONDITION_KEY", "UNSUPPORTED_PRINCIPAL", "UNSUPPORTED_SID",
+			"UNSUPPORTED_SPACE_IN_VARIABLE", "UNSUPPORTED_WILDCARD_IN_PRINCIPAL", "VARIABLE_UNSUPPORTED_IN_ELEMENT",
+			"WILDCARD_IN_SERVICE_NAME",
 		},
 	},
 	{
 		Code: "policy-size", Severity: Error, Refused: true,
 		Summary: "the document is larger than AWS takes for its kind",
 		Why:     "AWS refuses to store it.",
+		Analyzer: []string{
+			"POLICY_SIZE_EXCEEDS_IDENTITY_POLICY_QUOTA", "POLICY_SIZE_EXCEEDS_RCP_QUOTA",
+			"POLICY_SIZE_EXCEEDS_RESOURCE_POLICY_QUOTA", "POLICY_SIZE_EXCEEDS_ROLE_TRUST_POLICY_QUOTA",
+			"POLICY_SIZE_EXCEEDS_SCP_QUOTA",
+		},
 	},
 	{
 		Code: "character", Severity: Error, Refused: true,
@@ -33,8 +53,9 @@ var writingRules = []Rule{
 	},
 	{
 		Code: "variable-without-version", Severity: Warning,
-		Summary: "a policy variable in a document without Version 2012-10-17",
-		Why:     "Without it, ${ is ordinary text: the statement matches nobody's name but that very text.",
+		Summary:  "a policy variable in a document without Version 2012-10-17",
+		Why:      "Without it, ${ is ordinary text: the statement matches nobody's name but that very text.",
+		Analyzer: []string{"VARIABLE_UNSUPPORTED_IN_VERSION"},
 	},
 	{
 		Code: "missing-version", Severity: Suggestion,
@@ -44,14 +65,17 @@ var writingRules = []Rule{
 	},
 	{
 		Code: "unknown-key", Severity: Warning,
-		Summary: "a context key that the registry does not know",
-		Why:     "It is taken as text, and is absent unless your own requests set it. A misspelt key never matches, or always.",
+		Summary:  "a context key that the registry does not know",
+		Why:      "It is taken as text, and is absent unless your own requests set it. A misspelt key never matches, or always.",
+		Analyzer: []string{"INVALID_SERVICE"},
 	},
 	{
 		Code: "quantifier-on-single-value", Severity: SecurityWarning,
-		Summary:  "ForAllValues or ForAnyValue on a key that has one value",
-		Why:      "With ForAllValues an absent key passes, which a plain operator would refuse.",
-		Analyzer: []string{"FORALLVALUES_WITH_SINGLE_VALUED_KEY"},
+		Summary: "ForAllValues or ForAnyValue on a key that has one value",
+		Why:     "With ForAllValues an absent key passes, which a plain operator would refuse.",
+		Analyzer: []string{
+			"CONFIRM_AUDIENCE_CLAIM_TYPE", "FORALLVALUES_WITH_SINGLE_VALUED_KEY", "FORANYVALUE_WITH_AUDIENCE_CLAIM_TYPE",
+		},
 	},
 	{
 		Code: "wildcard-without-like", Severity: Warning,
@@ -66,6 +90,12 @@ var writingRules = []Rule{
 		Analyzer: []string{"EMPTY_SID_VALUE"},
 	},
 	{
+		Code: "repeated-sid", Severity: Warning,
+		Summary:  "a Sid that stands twice",
+		Why:      "Messages and tests that name it may mean either statement. Documents of roles and users are refused for it.",
+		Analyzer: []string{"UNIQUE_SIDS_RECOMMENDED"},
+	},
+	{
 		Code: "ip-range", Severity: Suggestion,
 		Summary:  "an address range with bits set beyond its prefix",
 		Why:      "The bits are ignored: the range is another than it seems.",
@@ -73,9 +103,11 @@ var writingRules = []Rule{
 	},
 	{
 		Code: "private-source-ip", Severity: Warning,
-		Summary:  "a private address range for aws:SourceIp",
-		Why:      "On AWS, aws:SourceIp holds public addresses alone; private ones are in aws:VpcSourceIp.",
-		Analyzer: []string{"PRIVATE_IP_ADDRESS", "PRIVATE_NOT_IP_ADDRESS", "PRIVATE_IP_ADDRESS_SUBSET", "PRIVATE_NOT_IP_ADDRESS_SUBSET"},
+		Summary: "a private address range for aws:SourceIp",
+		Why:     "On AWS, aws:SourceIp holds public addresses alone; private ones are in aws:VpcSourceIp.",
+		Analyzer: []string{
+			"PRIVATE_IP_ADDRESS", "PRIVATE_IP_ADDRESS_SUBSET", "PRIVATE_NOT_IP_ADDRESS", "PRIVATE_NOT_IP_ADDRESS_SUBSET",
+		},
 	},
 }
 
@@ -143,9 +175,15 @@ func (l *linter) text(t policy.Text) {
 }
 
 func (l *linter) sid(s *statement) {
-	if s.Sid.Value == "" && s.Sid.Pos != (policy.Position{}) {
-		l.in("Sid", func() { l.find("empty-sid", s.Sid.Pos, "the Sid is empty") })
-	}
+	l.in("Sid", func() {
+		switch same := func(other policy.Statement) bool { return other.Sid.Value == s.Sid.Value }; {
+		case s.Sid.Pos == (policy.Position{}):
+		case s.Sid.Value == "":
+			l.find("empty-sid", s.Sid.Pos, "the Sid is empty")
+		case slices.ContainsFunc(l.doc.Statements[:s.Index], same):
+			l.find("repeated-sid", s.Sid.Pos, "%q stands twice", s.Sid.Value)
+		}
+	})
 }
 
 // vocabularyOf looks at a condition as the vocabulary knows it.
@@ -185,7 +223,7 @@ func (l *linter) alone(s *statement, c *condition) bool {
 }
 
 // values looks at the values of a condition.
-func (l *linter) values(_ *statement, c *condition) {
+func (l *linter) values(c *condition) {
 	for _, v := range c.Values {
 		switch c.base {
 		case "StringEquals", "StringNotEquals", "StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase":
