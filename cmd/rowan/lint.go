@@ -16,7 +16,7 @@ import (
 // lintCommand is `rowan lint`.
 type lintCommand struct {
 	Files         []string `arg:"" optional:"" name:"file" help:"Policy documents; - or none reads standard input."`
-	Kind          string   `enum:",identity,permissionsBoundary,session,endpoint,resource,trust,serviceControl,resourceControl" default:"" placeholder:"KIND" help:"What kind of policies they are, as for validate; without it the one that fits best."`
+	Kind          string   `enum:",identity,permissionsBoundary,session,endpoint,resource,trust,serviceControl,resourceControl" default:"" placeholder:"KIND" help:"What kind of policies they are, as for validate; without it the one that it is most likely meant as."`
 	Bundle        string   `placeholder:"DIR" help:"Look at a bundle instead of single files."`
 	Fix           bool     `help:"Write the fixes that are certain back to the files."`
 	Diff          bool     `help:"Show what --fix changes; alone, what it would change."`
@@ -163,32 +163,16 @@ func (r *lintRun) lookFile(s source) error {
 	if doc == nil || err != nil {
 		return nil
 	}
-	file := linted{s.name, s.path, text, r.fitting(doc), lint.Options{Vocabulary: r.vocabulary, Catalogue: r.catalogue, Source: text}}
+	kind, ok := policy.ParseKind(r.Kind)
+	if !ok {
+		kind = lint.LikelyKind(doc, r.vocabulary)
+	}
+	file := linted{s.name, s.path, text, kind, lint.Options{Vocabulary: r.vocabulary, Catalogue: r.catalogue, Source: text}}
 	r.files = append(r.files, file)
 	for _, f := range lint.Check(doc, file.kind, file.options) {
 		r.add(f)
 	}
 	return nil
-}
-
-// fitting returns the kind that was asked for, or the first of those as which
-// the document has the fewest faults.
-func (r *lintRun) fitting(doc *policy.Document) policy.Kind {
-	if kind, ok := policy.ParseKind(r.Kind); ok {
-		return kind
-	}
-	best, fewest := policy.Identity, -1
-	for _, kind := range allKinds() {
-		n := 0
-		var faults policy.Errors
-		if errors.As(doc.Validate(kind, r.vocabulary), &faults) {
-			n = len(faults)
-		}
-		if fewest < 0 || n < fewest {
-			best, fewest = kind, n
-		}
-	}
-	return best
 }
 
 func (r *lintRun) add(f lint.Finding) {

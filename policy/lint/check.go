@@ -49,6 +49,30 @@ func Parse(name string, src []byte, kind policy.Kind, o Options) (*policy.Docume
 	return doc, Check(doc, kind, o)
 }
 
+// LikelyKind returns the kind that a document is most likely meant as: Identity
+// if no statement has a principal, else the kind as which it has the fewest
+// faults, such as Resource or Trust. The vocabulary is conditions.AWS() if it is
+// nil.
+func LikelyKind(d *policy.Document, v *conditions.Vocabulary) policy.Kind {
+	if !slices.ContainsFunc(d.Statements, func(s policy.Statement) bool { return s.Principal != nil }) {
+		return policy.Identity
+	}
+	if v == nil {
+		v = conditions.AWS()
+	}
+	best, fewest := policy.Kind(0), 0
+	for _, kind := range []policy.Kind{policy.Resource, policy.Trust, policy.Endpoint, policy.ResourceControl} {
+		n := 0
+		if err := d.Validate(kind, v); err != nil {
+			n = len(faults(d.Name, err))
+		}
+		if best == 0 || n < fewest {
+			best, fewest = kind, n
+		}
+	}
+	return best
+}
+
 // faults makes findings of the errors of policy.
 func faults(name string, err error) []Finding {
 	var found policy.Errors

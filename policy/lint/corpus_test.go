@@ -14,7 +14,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/rowan-authz/rowan/conditions"
 	"github.com/rowan-authz/rowan/policy"
 	"github.com/rowan-authz/rowan/policy/lint"
 )
@@ -44,7 +43,7 @@ func TestSharedCorpus(t *testing.T) {
 	for _, name := range []string{"aws-docs-policies.jsonl", "aws-managed-policies.jsonl"} {
 		for _, c := range readCorpus(t, filepath.Join(dir, name)) {
 			documents++
-			kind := fitting(c.Policy)
+			kind := likely(c.Policy)
 			_, findings := lint.Parse(c.Source, c.Policy, kind, o)
 			for _, f := range findings {
 				count[f.Code]++
@@ -73,24 +72,13 @@ func TestSharedCorpus(t *testing.T) {
 	t.Logf("documents %d, fixes %d", documents, mended)
 }
 
-// fitting is the first kind with the fewest faults.
-func fitting(text []byte) policy.Kind {
+// likely is the kind of a text of the corpus.
+func likely(text []byte) policy.Kind {
 	doc, err := policy.Parse("p", text)
 	if err != nil {
 		return policy.Identity
 	}
-	best, fewest := policy.Identity, -1
-	for kind := policy.Identity; kind <= policy.ResourceControl; kind++ {
-		n := 0
-		var faults policy.Errors
-		if errors.As(doc.Validate(kind, conditions.AWS()), &faults) {
-			n = len(faults)
-		}
-		if fewest < 0 || n < fewest {
-			best, fewest = kind, n
-		}
-	}
-	return best
+	return lint.LikelyKind(doc, nil)
 }
 
 type published struct {

@@ -101,3 +101,14 @@ func TestLintIsBounded(t *testing.T) {
 	doc := parse(t, `{"Statement": {"Effect": "Allow", "Action": "*", "Resource": [`+strings.Repeat(`"arn:aws:s3:::${",`, 600)+`"*"]}}`)
 	require.Len(t, lint.Check(doc, policy.Identity, lint.Options{}), lint.MaxFindings)
 }
+
+// TestLikelyKind: who lints one file does not say what it is attached to.
+func TestLikelyKind(t *testing.T) {
+	for text, want := range map[string]policy.Kind{
+		`{"Statement": [{"Sid": "a", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}, {"Sid": "a", "Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"}]}`: policy.Identity,
+		`{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"}}`:                                                                         policy.Resource,
+		`{"Statement": {"Effect": "Allow", "Principal": {"Federated": "cognito-identity.amazonaws.com"}, "Action": "sts:AssumeRoleWithWebIdentity"}}`:                             policy.Trust,
+	} {
+		require.Equal(t, want, lint.LikelyKind(parse(t, text), nil), text)
+	}
+}

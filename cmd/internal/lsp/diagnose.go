@@ -2,7 +2,6 @@ package lsp
 
 import (
 	"encoding/json"
-	"errors"
 	"maps"
 	"path"
 	"path/filepath"
@@ -115,7 +114,7 @@ func (s *Server) findAlone(d *document) []lint.Finding {
 	if !isPolicy(d) {
 		return nil
 	}
-	_, found := lint.Parse("", []byte(d.text.string), s.fitting(d), s.lintOptions())
+	_, found := lint.Parse("", []byte(d.text.string), s.kindOf(d), s.lintOptions())
 	return found
 }
 
@@ -132,24 +131,13 @@ func isPolicy(d *document) bool {
 	return slices.Contains(scanJSON(d.text.string, 0).outer, "Statement")
 }
 
-// fitting is the first of the kinds as which a document has the fewest faults.
-func (s *Server) fitting(d *document) policy.Kind {
+// kindOf returns the kind of a document on its own.
+func (s *Server) kindOf(d *document) policy.Kind {
 	doc, err := policy.Parse("", []byte(d.text.string))
 	if err != nil {
 		return policy.Identity
 	}
-	best, fewest := policy.Identity, -1
-	for kind := policy.Identity; kind <= policy.ResourceControl; kind++ {
-		n := 0
-		var faults policy.Errors
-		if errors.As(doc.Validate(kind, s.vocabulary), &faults) {
-			n = len(faults)
-		}
-		if fewest < 0 || n < fewest {
-			best, fewest = kind, n
-		}
-	}
-	return best
+	return lint.LikelyKind(doc, s.vocabulary)
 }
 
 // severities are those of lint as the protocol has them.

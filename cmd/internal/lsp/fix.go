@@ -95,7 +95,7 @@ func (s *Server) fixAll(d *document) (textEdit, bool) {
 		}
 		keep = p.keep(rel)
 	} else {
-		kind = s.fitting(d)
+		kind = s.kindOf(d)
 	}
 	out, taken := lint.FixAll("", src, kind, options, keep)
 	if taken == 0 {
