@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rowan-authz/rowan/access/dynamoaction"
 	"github.com/rowan-authz/rowan/bundle"
 )
 
@@ -38,7 +39,7 @@ var claims = []struct{ check, claim string }{
 	{wholeRowCheck, "reads no row of a table with protected attributes without naming the attributes"},
 	{oldValuesCheck, "has no write return what a row with protected attributes holds"},
 	{meetingCheck, "has no row that two identities both reach"},
-	{escalationCheck, "changes no policies, and neither deletes nor changes the table"},
+	{escalationCheck, "changes no policies, pools or users, and neither deletes nor changes the table"},
 	{guestCheck, "lets guests reach only rows that are declared for them"},
 	{constantCheck, "grants no identity or account more because a policy names it"},
 	{deadDenyCheck, "has no Deny that no request meets"},
@@ -65,17 +66,20 @@ func Claim(check string) string {
 	return ""
 }
 
-// Actions of rows, as DynamoDB names them. Source: iam-semantics §6.2, §6.3.
 var (
-	readActions  = []string{"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem", "dynamodb:PartiQLSelect"}
-	writeActions = []string{"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate", "dynamodb:PartiQLDelete"}
-	// keylessActions reach rows without naming a partition key.
-	keylessActions = []string{
-		"dynamodb:Scan", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ExportTableToPointInTime", "dynamodb:CreateBackup",
-		"dynamodb:RestoreTableFromBackup", "dynamodb:RestoreTableToPointInTime", "dynamodb:EnableKinesisStreamingDestination",
-	}
-	adminActions = []string{
-		"iam:*", "organizations:*", "dynamodb:PutResourcePolicy", "dynamodb:DeleteResourcePolicy", "dynamodb:DeleteTable", "dynamodb:UpdateTable",
+	rowActions = slices.Concat(dynamoaction.Reads(), dynamoaction.Writes())
+	// strangeAction is one that DynamoDB does not have.
+	strangeAction = "dynamodb:AnOperationOfTheFuture"
+	// rulingActions change who may do what, or make the caller somebody else.
+	// Source: analysis A9 N; Amazon Cognito API references.
+	rulingActions = []string{
+		"iam:*", "organizations:*",
+		"cognito-identity:SetIdentityPoolRoles", "cognito-identity:SetPrincipalTagAttributeMap", "cognito-identity:CreateIdentityPool",
+		"cognito-identity:UpdateIdentityPool", "cognito-identity:GetOpenIdTokenForDeveloperIdentity", "cognito-identity:MergeDeveloperIdentities",
+		"cognito-idp:AdminAddUserToGroup", "cognito-idp:AdminConfirmSignUp", "cognito-idp:AdminCreateUser", "cognito-idp:AdminInitiateAuth",
+		"cognito-idp:AdminLinkProviderForUser", "cognito-idp:AdminRespondToAuthChallenge", "cognito-idp:AdminSetUserPassword",
+		"cognito-idp:AdminUpdateUserAttributes", "cognito-idp:CreateGroup", "cognito-idp:UpdateGroup", "cognito-idp:CreateIdentityProvider",
+		"cognito-idp:UpdateIdentityProvider", "cognito-idp:CreateUserPoolClient", "cognito-idp:UpdateUserPoolClient", "cognito-idp:UpdateUserPool",
 	}
 )
 
@@ -85,21 +89,20 @@ type condition = map[string]map[string]any
 
 // checks are the questions about a table. Source: analysis A9.
 func checks(b *bundle.Bundle, t *bundle.Table) []check {
-	table, indexes, streams := []string{t.ARN}, []string{t.ARN + "/index/*"}, []string{t.ARN + "/stream/*"}
+	table, indexes := []string{t.ARN}, []string{t.ARN + "/index/*"}
 	for _, x := range t.Indexes {
 		if x.PartitionKey.Name == t.PartitionKey.Name {
 			table = append(table, t.ARN+"/index/"+x.Name)
 		}
 	}
 	own := append([]string{"${" + t.Isolation.Identity + "}"}, escaped(t.Isolation.Shared)...)
-	rowActions := slices.Concat(readActions, writeActions)
-	everything := slices.Concat(table, indexes, streams)
+	everything := append(slices.Clone(table), t.ARN+"/*") // indexes, streams, backups and exports
 	protected := func(r *bundle.Role, t *bundle.Table) bool { return isolated(r, t) && len(t.Isolation.Protected) > 0 }
 	out := []check{
 		{
 			name: isolationCheck, applies: isolated,
 			claim: "reaches only rows whose partition key is ${" + t.Isolation.Identity + "}" + orShared(t),
-			asked: []string{statement("Allow", []string{"dynamodb:*"}, table, condition{"ForAnyValue:StringNotEquals": {leadingKeys: own}})},
+			asked: []string{statement("Allow", slices.Concat(rowActions, dynamoaction.Keyless(), []string{strangeAction}), table, condition{"ForAnyValue:StringNotEquals": {leadingKeys: own}})},
 		},
 		{
 			name: missingKeyCheck, applies: isolated,
@@ -109,12 +112,12 @@ func checks(b *bundle.Bundle, t *bundle.Table) []check {
 		{
 			name: keylessCheck, applies: isolated,
 			claim: "makes no call that goes around partition keys, such as Scan",
-			asked: []string{statement("Allow", keylessActions, everything, nil)},
+			asked: []string{statement("Allow", dynamoaction.Keyless(), everything, nil)},
 		},
 		{
 			name:  openWorldCheck,
 			claim: "is granted no operation that DynamoDB does not have yet",
-			asked: []string{statement("Allow", []string{"dynamodb:AnOperationOfTheFuture"}, everything, nil)},
+			asked: []string{statement("Allow", []string{strangeAction}, everything, nil)},
 		},
 		{
 			name:  prefixCheck,
@@ -131,8 +134,8 @@ func checks(b *bundle.Bundle, t *bundle.Table) []check {
 		},
 		{
 			name:  escalationCheck,
-			claim: "changes no policies, and neither deletes nor changes the table",
-			asked: []string{statement("Allow", adminActions, []string{"*"}, nil)},
+			claim: "changes no policies, pools or users, and neither deletes nor changes the table",
+			asked: []string{statement("Allow", rulingActions, []string{"*"}, nil) + "," + statement("Allow", dynamoaction.Changes(), everything, nil)},
 		},
 		{
 			name: attributeCheck, applies: protected,
@@ -143,14 +146,14 @@ func checks(b *bundle.Bundle, t *bundle.Table) []check {
 			name: wholeRowCheck, applies: protected,
 			claim: "reads no row without naming the attributes",
 			asked: []string{
-				statement("Allow", readActions, slices.Concat(table, indexes), condition{"Null": {"dynamodb:Attributes": "true"}}) + "," +
-					statement("Allow", readActions, slices.Concat(table, indexes), condition{"StringNotEqualsIfExists": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"}, "Null": {"dynamodb:Select": "false"}}),
+				statement("Allow", dynamoaction.Reads(), slices.Concat(table, indexes), condition{"Null": {"dynamodb:Attributes": "true"}}) + "," +
+					statement("Allow", dynamoaction.Reads(), slices.Concat(table, indexes), condition{"StringNotEqualsIfExists": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"}, "Null": {"dynamodb:Select": "false"}}),
 			},
 		},
 		{
 			name: oldValuesCheck, applies: protected,
 			claim: "has no write return what the row holds",
-			asked: []string{statement("Allow", writeActions, table, condition{"StringEquals": {"dynamodb:ReturnValues": []string{"ALL_OLD", "ALL_NEW", "UPDATED_OLD", "UPDATED_NEW"}}})},
+			asked: []string{statement("Allow", dynamoaction.Writes(), table, condition{"StringEquals": {"dynamodb:ReturnValues": []string{"ALL_OLD", "ALL_NEW", "UPDATED_OLD", "UPDATED_NEW"}}})},
 		},
 	}
 	out = append(out, guests(b, t, everything), constants(b, t, everything))

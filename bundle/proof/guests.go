@@ -2,7 +2,6 @@ package proof
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"github.com/rowan-authz/rowan/analysis"
@@ -41,7 +40,7 @@ func guests(b *bundle.Bundle, t *bundle.Table, everything []string) check {
 		},
 	}
 	if len(keys) > 0 {
-		c.only = statement("Allow", slices.Concat(readActions, writeActions), everything, condition{
+		c.only = statement("Allow", rowActions, everything, condition{
 			"ForAllValues:StringEquals": {leadingKeys: keys}, "Null": {leadingKeys: "false"},
 		})
 	}

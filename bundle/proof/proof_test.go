@@ -2,12 +2,14 @@ package proof_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/rowan-authz/rowan/access/dynamoaction"
 	"github.com/rowan-authz/rowan/bundle"
 	"github.com/rowan-authz/rowan/bundle/demo"
 	"github.com/rowan-authz/rowan/bundle/proof"
@@ -86,6 +88,36 @@ properties:
 
 const protected = "isolation: {protected: [salary]}\n"
 
+// TestEveryAction: a role that is given one more action of DynamoDB on a table
+// and what belongs to it is refuted, unless the action only describes the table.
+func TestEveryAction(t *testing.T) {
+	own := allow(`["dynamodb:GetItem", "dynamodb:PutItem"]`, `"`+table+`"`, own+","+there)
+	refuted := func(action string) (checks []string) {
+		b, _ := load(t, "", own, allow(`"`+action+`"`, `["`+table+`", "`+table+`/*"]`, ""))
+		all, err := proof.Prove(t.Context(), b, proof.Options{})
+		require.NoError(t, err)
+		for _, r := range all {
+			require.NotEqual(t, proof.Unknown, r.Verdict, r.Reason)
+			if r.Verdict == proof.Refuted {
+				checks = append(checks, r.Check)
+			}
+		}
+		return checks
+	}
+	for _, a := range slices.Concat(dynamoaction.Reads(), dynamoaction.Writes()) {
+		require.Subset(t, refuted(a), []string{"isolation", "missing-key", "non-interference"}, a)
+	}
+	for _, a := range dynamoaction.Keyless() {
+		require.Contains(t, refuted(a), "keyless", a)
+	}
+	for _, a := range dynamoaction.Changes() {
+		require.Equal(t, []string{"escalation"}, refuted(a), a)
+	}
+	for _, a := range dynamoaction.Describes() {
+		require.Empty(t, refuted(a), a)
+	}
+}
+
 // TestChecks has, for each check, policies that pass and their neighbours that
 // differ in one thing and do not.
 func TestChecks(t *testing.T) {
@@ -105,11 +137,14 @@ func TestChecks(t *testing.T) {
 		{"isolation", "isolation: {identity: \"aws:PrincipalTag/tenant\"}\n", []string{strings.ReplaceAll(good, "cognito-identity.amazonaws.com:sub", "aws:PrincipalTag/tenant")}, []string{good}, "PrincipalTag"},
 		{"missing-key", "", []string{good}, []string{allow(rows, in, own)}, table},
 		{"keyless", "", []string{good}, []string{allow(`["dynamodb:GetItem", "dynamodb:Scan"]`, in, own)}, "dynamodb:Scan"},
+		{"keyless", "", []string{good}, []string{good, allow(`"dynamodb:RestoreTableFromBackup"`, `"`+table+`/backup/*"`, "")}, "/backup/"},
 		{"open-world", "", []string{good}, []string{allow(`"dynamodb:*"`, in, own+","+there)}, "Future"},
 		{"index", "", []string{allow(rows, `["`+table+`", "`+table+`/index/ByTitle"]`, own+","+there)}, []string{allow(rows, `["`+table+`", "`+table+`/index/*"]`, own+","+there)}, "/index/ByTopic"},
 		{"table-prefix", "", []string{good}, []string{allow(rows, `"`+table+`*"`, own+","+there)}, table},
 		{"non-interference", "", []string{good}, []string{allow(rows, in, `"ForAllValues:StringLike": {"dynamodb:LeadingKeys": "${cognito-identity.amazonaws.com:sub}*"}, `+there)}, "LeadingKeys"},
 		{"escalation", "", []string{good}, []string{good, allow(`"iam:PutRolePolicy"`, `"*"`, "")}, "iam:PutRolePolicy"},
+		{"escalation", "", []string{good, allow(`"dynamodb:UpdateTable"`, `"`+table+`Copy"`, "")}, []string{good, allow(`"dynamodb:UpdateTable"`, in, "")}, "dynamodb:UpdateTable"},
+		{"escalation", "", []string{good, allow(`"cognito-idp:ListUsers"`, `"*"`, "")}, []string{good, allow(`"cognito-idp:AdminAddUserToGroup"`, `"*"`, "")}, "AdminAddUserToGroup"},
 		{"attributes", protected, []string{allow(rows, in, named)}, []string{allow(rows, in, strings.Replace(named, `"text"`, `"text", "salary"`, 1))}, `"salary"`},
 		{"whole-rows", protected, []string{allow(rows, in, specific)}, []string{allow(rows, in, strings.Replace(specific, `, "dynamodb:Attributes": "false"`, "", 1))}, "dynamodb:"},
 		{"whole-rows", protected, []string{allow(rows, in, specific)}, []string{allow(rows, in, named)}, "Select"},

@@ -462,7 +462,7 @@ func TestImports(t *testing.T) {
 	}
 	slices.Sort(ours)
 	require.Equal(t, []string{
-		"access/dynamoitem", "access/dynamoitem/internal/expression", "access/dynamoitem/internal/partiql", "access/sqlrow", "analysis",
+		"access/dynamoaction", "access/dynamoitem", "access/dynamoitem/internal/expression", "access/dynamoitem/internal/partiql", "access/sqlrow", "analysis",
 		"cmd/internal/playground", "cmd/internal/playground/wasm", "conditions", "engine", "internal/reference", "policy", "policy/catalogue", "policy/lint",
 	}, ours)
 }
