@@ -9,6 +9,7 @@ import (
 
 	"github.com/rowan-authz/rowan/analysis"
 	"github.com/rowan-authz/rowan/conditions"
+	"github.com/rowan-authz/rowan/policy"
 )
 
 // smallKeys are the keys that small policies read.
@@ -87,4 +88,35 @@ func TestGivenByVariable(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, a.Verdict, a.Reason)
 	}
+}
+
+// TestRoleOfASession: the ARN of a session lacks the path of its role, by which a
+// policy of a resource names it.
+func TestRoleOfASession(t *testing.T) {
+	const account, bucket = "arn:aws:iam::111122223333:", "arn:aws:s3:::b/*"
+	ask := func(named, role string) (*analysis.Answer, error) {
+		d, err := policy.Parse("p", []byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"`+account+named+`"},"Action":"s3:GetObject","Resource":"`+bucket+`"}]}`))
+		require.NoError(t, err)
+		q := &analysis.Question{By: &analysis.Policies{Resource: d}, Principal: asker, Keys: map[string][]string{}}
+		if role != "" {
+			q.Keys["aws:PrincipalArn"] = []string{account + role}
+		}
+		return analysis.Search(t.Context(), q)
+	}
+	for _, x := range []struct {
+		named, role string
+		want        analysis.Verdict
+	}{
+		{"role/games/R", "role/games/R", analysis.Found},
+		{"role/games/R", "role/R", analysis.Never},
+		{"role/games/R", "", analysis.Never},
+		{"role/R", "role/games/R", analysis.Never},
+		{"role/R", "", analysis.Found},
+	} {
+		a, err := ask(x.named, x.role)
+		require.NoError(t, err)
+		require.Equal(t, x.want, a.Verdict, x)
+	}
+	_, err := ask("role/R", "role/Other")
+	require.ErrorIs(t, err, analysis.ErrQuestion)
 }

@@ -31,7 +31,8 @@ type Question struct {
 	// policies that say which requests are meant, for instance.
 	And []*Policies
 	// Principal is the ARN of who asks. Empty means any user or role session: the
-	// keys that a principal determines may then have any value.
+	// keys that a principal determines may then have any value. Of a session of a
+	// role with a path, the key "aws:PrincipalArn" must be given: the role's ARN.
 	Principal string
 	// Keys are context keys whose values are given; nil values mean that the key
 	// is absent.
@@ -160,7 +161,7 @@ func (s *search) compile() error {
 	if who == "" {
 		who = "arn:aws:iam::" + someAccount + ":user/someone"
 	}
-	if s.principal, err = engine.ParsePrincipal(who); err != nil {
+	if s.principal, err = principalOf(who, s.Keys); err != nil {
 		return fmt.Errorf("%w: %w", ErrQuestion, err)
 	}
 	c := &compiler{vocabulary: s.vocabulary, principal: &s.principal}
@@ -191,6 +192,16 @@ func (s *search) compile() error {
 		return err
 	}
 	return s.makeWorlds()
+}
+
+// principalOf reads who asks. The ARN of a session lacks the path of its role:
+// aws:PrincipalArn has it, if it is given.
+func principalOf(arn string, keys map[string][]string) (engine.Principal, error) {
+	p, err := engine.ParsePrincipal(arn)
+	if role := keys["aws:PrincipalArn"]; err == nil && p.Kind() == engine.RoleSession && len(role) == 1 {
+		return p.WithRole(role[0])
+	}
+	return p, err
 }
 
 // findSpellings doubts keys that are written in two ways: a request may have two

@@ -301,7 +301,7 @@ func (s *search) confirm(w *Witness) (bool, error) {
 }
 
 func (r *replay) engine(e *engine.Evaluator, w *Witness) (allowed bool, fault engine.Fault, err error) {
-	p, err := engine.ParsePrincipal(w.Principal)
+	p, err := principalOf(w.Principal, w.Context)
 	if err != nil {
 		return false, 0, err
 	}

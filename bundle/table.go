@@ -45,6 +45,9 @@ type Isolation struct {
 	Guests GuestReach
 	// Privileged are identities that may reach all rows: values of Identity.
 	Privileged []string
+	// Outsiders are principals of policies that are no roles of the bundle and
+	// that the table's own policy may let in.
+	Outsiders []string
 }
 
 // GuestReach says which rows guests reach.
@@ -63,7 +66,7 @@ const (
 // isolation reads whose rows are whose.
 func (n node) isolation(l *loader) Isolation {
 	out := Isolation{Declared: true, Identity: identityKey}
-	n.object("identity, shared, except, protected, guests or privileged", func(member string, x node) bool {
+	n.object("identity, shared, except, protected, guests, privileged or outsiders", func(member string, x node) bool {
 		switch member {
 		case "identity":
 			out.Identity = x.name()
@@ -92,6 +95,8 @@ func (n node) isolation(l *loader) Isolation {
 			}
 		case "privileged":
 			out.Privileged = x.names()
+		case "outsiders":
+			out.Outsiders = x.names()
 		default:
 			return false
 		}

@@ -23,6 +23,7 @@ const (
 	escalationCheck = "escalation"
 	guestCheck      = "guests"
 	constantCheck   = "constants"
+	outsiderCheck   = "outsiders"
 	deadDenyCheck   = "dead-denies"
 	propertyCheck   = "property"
 )
@@ -42,6 +43,7 @@ var claims = []struct{ check, claim string }{
 	{escalationCheck, "changes no policies, pools or users, and neither deletes nor changes the table"},
 	{guestCheck, "lets guests reach only rows that are declared for them"},
 	{constantCheck, "grants no identity or account more because a policy names it"},
+	{outsiderCheck, "shares rows with nobody whom the table's own policy lets in besides"},
 	{deadDenyCheck, "has no Deny that no request meets"},
 	{propertyCheck, "does what a suite says under properties"},
 }

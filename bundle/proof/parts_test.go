@@ -157,3 +157,32 @@ func policiesOf(t *testing.T, b *bundle.Bundle) *analysis.Policies {
 	require.NoError(t, err)
 	return p
 }
+
+// TestRoleWithPath: a policy of a table names a role with its path, or a session,
+// whose ARN lacks it.
+func TestRoleWithPath(t *testing.T) {
+	for principal, want := range map[string]proof.Verdict{
+		"arn:aws:iam::111122223333:role/games/User":                                   proof.Refuted,
+		"arn:aws:iam::111122223333:role/User":                                         proof.Proved, // another role
+		"arn:aws:sts::111122223333:assumed-role/User/CognitoIdentityCredentials":      proof.Refuted,
+		"arn:aws:sts::111122223333:assumed-role/games/CognitoIdentityCredentials":     proof.Proved,
+		"arn:aws:iam::111122223333:role/aws-service-role/games.amazonaws.com/AWSUser": proof.Proved,
+	} {
+		b, _ := loadWith(t, map[string]string{
+			"roles/User.yaml":  "path: /games/\npolicies: [Own]\n",
+			"resources/x.yaml": "arn: " + table + "\npolicy: {Version: 2012-10-17, Statement: [" + strings.Replace(grant, "arn:aws:iam::111122223333:role/User", principal, 1) + "]}\n",
+		}, "", allow(`"dynamodb:GetItem"`, `"`+table+`"`, own+","+there))
+		all, err := proof.Prove(t.Context(), b, proof.Options{Roles: []string{"User"}, Checks: []string{"isolation"}})
+		require.NoError(t, err, principal)
+		require.Len(t, all, 1)
+		require.Equal(t, want, all[0].Verdict, principal)
+		if want != proof.Refuted {
+			continue
+		}
+		r, err := proof.Request(conditions.AWS(), all[0].Witness)
+		require.NoError(t, err)
+		e, err := b.Evaluator("User", r.Resource, nil)
+		require.NoError(t, err)
+		require.True(t, e.Decide(r).Allowed(), principal)
+	}
+}

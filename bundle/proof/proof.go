@@ -45,8 +45,8 @@ const (
 type Result struct {
 	// Check is its name; see Checks. Property is the name of a suite's property.
 	Check, Property string
-	// Role is empty for a check of the whole bundle, Table is the table's name,
-	// empty if the check is about none.
+	// Role is empty for a check of the whole bundle or of a table's own policy, Table
+	// is the table's name, empty if the check is about none.
 	Role, Table string
 	Verdict     Verdict
 	// Claim says what is proved, or would be.
@@ -54,7 +54,7 @@ type Result struct {
 	// Witness is a request that refutes the claim, Second that of another
 	// identity where two are needed.
 	Witness, Second *analysis.Witness
-	// Reason says why it is unknown, or refuted without a request.
+	// Reason says why it is unknown, or refuted where a request does not say it.
 	Reason string
 	// File and Line are where a property stands, or a statement that is no good.
 	File string
@@ -106,6 +106,9 @@ func Prove(ctx context.Context, b *bundle.Bundle, o Options) ([]Result, error) {
 			if err := p.table(ctx, r, t); err != nil {
 				return nil, err
 			}
+		}
+		if err := p.outsiders(ctx, t); err != nil {
+			return nil, err
 		}
 	}
 	if err := p.deadDenies(ctx); err != nil {

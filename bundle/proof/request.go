@@ -17,6 +17,11 @@ func Request(v *conditions.Vocabulary, w *analysis.Witness) (*engine.Request, er
 	if err != nil {
 		return nil, err
 	}
+	if role := w.Context["aws:PrincipalArn"]; p.Kind() == engine.RoleSession && len(role) == 1 {
+		if p, err = p.WithRole(role[0]); err != nil {
+			return nil, err
+		}
+	}
 	x := v.NewContext()
 	err = p.Describe(x)
 	for _, key := range slices.Sorted(maps.Keys(w.Context)) {

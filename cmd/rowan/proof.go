@@ -16,7 +16,7 @@ import (
 type proofCommand struct {
 	Bundle string        `default:"." placeholder:"DIR" help:"The bundle; without it that of this directory."`
 	Role   []string      `placeholder:"ROLE" help:"Prove what is claimed of these roles only."`
-	Check  []string      `placeholder:"CHECK" help:"Run these checks only. One of isolation, missing-key, keyless, open-world, index, table-prefix, attributes, whole-rows, returned-values, non-interference, escalation, guests, constants, dead-denies, property."`
+	Check  []string      `placeholder:"CHECK" help:"Run these checks only. One of isolation, missing-key, keyless, open-world, index, table-prefix, attributes, whole-rows, returned-values, non-interference, escalation, guests, constants, outsiders, dead-denies, property."`
 	Time   time.Duration `default:"10s" placeholder:"DURATION" help:"How long one question may take."`
 	moment
 	celFlag
@@ -88,26 +88,27 @@ func (p *proofCommand) Run(c *console) error {
 // printProof prints a result under its role and table, and returns which that
 // is.
 func (c *console) printProof(r *proof.Result, last string) string {
-	group := r.Role
-	if r.Table != "" {
-		group += ", " + r.Table
-	}
-	if group == "" {
-		group = "all policies"
+	group := "all policies"
+	switch {
+	case r.Role != "" && r.Table != "":
+		group = r.Role + ", " + r.Table
+	case r.Role != "" || r.Table != "":
+		group = r.Role + r.Table
 	}
 	if group != last {
 		c.printf("%s\n", c.paint(bold, group))
 	}
 	color := map[proof.Verdict]string{proof.Proved: green, proof.Refuted: red, proof.Unknown: yellow}[r.Verdict]
 	c.printf("  %s %-16s %s\n", c.paint(color, fmt.Sprintf("%-8s", r.Verdict)), r.Check, plain(r.Claim))
+	if r.Reason != "" {
+		c.printf("           %s\n", plain(r.Reason))
+	}
 	switch {
 	case r.Second != nil:
 		c.printWitness("one", r.Witness)
 		c.printWitness("another", r.Second)
 	case r.Witness != nil:
 		c.printWitness("but", r.Witness)
-	case r.Reason != "":
-		c.printf("           %s\n", plain(r.Reason))
 	}
 	if r.File != "" && r.Verdict != proof.Proved {
 		c.printf("           %s:%d\n", r.File, r.Line)

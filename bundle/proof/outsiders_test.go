@@ -1,0 +1,87 @@
+package proof_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rowan-authz/rowan/bundle/proof"
+)
+
+// TestOutsiders: whom a table's own policy lets in besides the roles of the
+// bundle. Each case that is refuted has a neighbour that differs in one thing.
+func TestOutsiders(t *testing.T) {
+	const (
+		partner = `{AWS: "arn:aws:iam::444455556666:role/partners/Partner"}`
+		session = "role/partners/Partner"
+		where   = `Resource: "` + table + `"`
+	)
+	one := func(principal, rest string) string {
+		return `{Effect: Allow, Principal: ` + principal + `, ` + rest + `}`
+	}
+	all := func(list ...string) string { return strings.Join(list, ", ") }
+	get := `Action: "dynamodb:GetItem", ` + where
+	deny := one(`"*"`, get+`, Condition: {StringNotEquals: {"aws:PrincipalAccount": "111122223333"}}`)
+	deny = strings.Replace(deny, "Allow", "Deny", 1)
+	mine := `, Condition: {StringEquals: {"aws:PrincipalAccount": "111122223333"}}`
+	for name, x := range map[string]struct {
+		isolation, arn, statements string
+		want                       proof.Verdict // empty if there is nobody to ask about
+		shows                      string
+	}{
+		"a role of another account":       {"", table, one(partner, get), proof.Refuted, session},
+		"that is declared":                {`outsiders: ["arn:aws:iam::444455556666:role/partners/Partner"]`, table, one(partner, get), "", ""},
+		"another one is declared":         {`outsiders: ["arn:aws:iam::444455556666:role/Partner"]`, table, one(partner, get), proof.Refuted, session},
+		"that only describes":             {"", table, one(partner, `Action: "dynamodb:DescribeTable", `+where), proof.Proved, ""},
+		"that scans an index":             {"", table, one(partner, `Action: "dynamodb:Scan", Resource: "`+table+`/index/*"`), proof.Refuted, "dynamodb:Scan"},
+		"on another table":                {"", table + "Old", one(partner, get), "", ""},
+		"on the index alone":              {"", table + "/index/ByTopic", one(partner, `Action: "dynamodb:Query", Resource: "*"`), proof.Refuted, "dynamodb:Query"},
+		"that may change the policy":      {"", table, one(partner, `Action: "dynamodb:PutResourcePolicy", `+where), proof.Refuted, "PutResourcePolicy"},
+		"but another statement denies it": {"", table, all(one(partner, get), deny), proof.Proved, ""},
+		"shared rows":                     {"shared: [all]", table, one(partner, get+`, Condition: {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": all}, "Null": {"dynamodb:LeadingKeys": "false"}}`), proof.Proved, ""},
+		"rows that are not":               {"shared: [some]", table, one(partner, get+`, Condition: {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": all}, "Null": {"dynamodb:LeadingKeys": "false"}}`), proof.Refuted, `"all"`},
+		"a whole account":                 {"", table, one(`{AWS: "444455556666"}`, get), proof.Refuted, "arn:aws:sts::444455556666:"},
+		"an account declared by its id":   {`outsiders: ["444455556666"]`, table, one(`{AWS: "arn:aws:iam::444455556666:root"}`, get), "", ""},
+		"the account of the bundle":       {"", table, one(`{AWS: "111122223333"}`, get), "", ""},
+		"a role of the bundle":            {"", table, one(`{AWS: "arn:aws:iam::111122223333:role/User"}`, get), "", ""},
+		"another role of its account":     {"", table, one(`{AWS: "arn:aws:iam::111122223333:role/Job"}`, get), proof.Refuted, "role/Job"},
+		"a user":                          {"", table, one(`{AWS: "arn:aws:iam::111122223333:user/ana"}`, get), proof.Refuted, "user/ana"},
+		"a session of a role":             {"", table, one(`{AWS: "arn:aws:sts::111122223333:assumed-role/User/root"}`, get), proof.Refuted, "assumed-role/User/root"},
+		"everybody":                       {"", table, one(`"*"`, `Action: "dynamodb:GetItem", Resource: "*"`), proof.Refuted, table},
+		"everybody of an organisation":    {"", table, one(`"*"`, get+`, Condition: {StringEquals: {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}`), proof.Refuted, "o-a1b2c3d4e5"},
+		"everybody of the account":        {"", table, one(`"*"`, get+mine), proof.Refuted, "arn:aws:sts::111122223333:"},
+		"everybody of no account":         {"", table, all(one(`"*"`, get+mine), strings.Replace(one(`"*"`, get+mine), "Allow", "Deny", 1)), proof.Proved, ""},
+		"a service":                       {"", table, one(`{Service: "redshift.amazonaws.com"}`, get), proof.Refuted, "redshift.amazonaws.com"},
+		"a service that only describes":   {"", table, one(`{Service: "redshift.amazonaws.com"}`, `Action: "dynamodb:DescribeTable", `+where), proof.Proved, ""},
+		"a service that is declared":      {"outsiders: [redshift.amazonaws.com]", table, one(`{Service: "redshift.amazonaws.com"}`, get), "", ""},
+		"somebody who was deleted":        {"", table, one(`{AWS: AROAEXAMPLEEXAMPLE123}`, get), proof.Refuted, "AROAEXAMPLEEXAMPLE123"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			isolation := ""
+			if x.isolation != "" {
+				isolation = "isolation: {" + x.isolation + "}\n"
+			}
+			b, _ := loadWith(t, map[string]string{
+				"resources/x.yaml": "arn: " + x.arn + "\npolicy: {Version: 2012-10-17, Statement: [" + x.statements + "]}\n",
+			}, isolation, allow(`"dynamodb:GetItem"`, `"`+table+`"`, own+","+there))
+			results, err := proof.Prove(t.Context(), b, proof.Options{Checks: []string{"outsiders", "open-world"}})
+			require.NoError(t, err)
+			var verdict proof.Verdict
+			shown := ""
+			for _, r := range results {
+				if r.Check != "outsiders" {
+					continue
+				}
+				require.Equal(t, "Notes", r.Table)
+				require.Empty(t, r.Role)
+				verdict, shown = r.Verdict, shown+r.Reason
+				if r.Witness != nil {
+					shown += r.Witness.String() + r.Witness.Principal
+				}
+			}
+			require.Equal(t, x.want, verdict, shown)
+			require.Contains(t, shown, x.shows)
+		})
+	}
+}
