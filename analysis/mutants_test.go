@@ -66,6 +66,7 @@ func mutants() []mutant {
 		{"roles and keys need no policy of theirs", "model.go", "[]layer{identity, c.openToAccount()}", "[]layer{identity}"},
 		{"everybody is a session", "question.go", "if !s.tellsPrincipals() {", "if len(kinds) > 0 {"},
 		{"sessions have user names", "question.go", "w.fixed[\"aws:username\"] = nil", ""},
+		{"roles of sessions have no path", "question.go", "return p.WithRole(role[0])", "return p, nil"},
 		{"accounts by patterns are exact", "question.go", "range s.standing {", "range s.standing[:0] {"},
 	}
 }

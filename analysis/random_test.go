@@ -4,7 +4,9 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -129,16 +131,12 @@ func (g small) statement() string {
 	}
 	if len(blocks) > 0 {
 		b.WriteString(`,"Condition":{`)
-		first := true
-		for op, keys := range blocks {
-			for key, values := range keys {
-				if !first {
-					b.WriteByte(',')
-				}
-				first = false
-				fmt.Fprintf(&b, `%q:{%q:%s}`, op, key, values)
-				break // one key for each operator
+		for i, op := range slices.Sorted(maps.Keys(blocks)) {
+			if i > 0 {
+				b.WriteByte(',')
 			}
+			key := slices.Min(slices.Collect(maps.Keys(blocks[op]))) // one for each operator
+			fmt.Fprintf(&b, `%q:{%q:%s}`, op, key, blocks[op][key])
 		}
 		b.WriteByte('}')
 	}

@@ -384,7 +384,7 @@ func TestLargeMessage(t *testing.T) {
 	f := decidetest.New(t, decidetest.Options{})
 	alice := f.User("alice")
 	c := rowanv1.NewAuthorizationServiceClient(serve(t, rpc.Options{Decider: f.Decider}, tcp(t), insecure.NewCredentials()))
-	q := question(alice.Session(), strings.Repeat("x", 17<<20))
+	q := question(alice.Session(), strings.Repeat("x", 4<<20))
 	_, err := c.Decide(t.Context(), q)
 	require.Equal(t, codes.ResourceExhausted, status.Code(err))
 }
