@@ -9,14 +9,19 @@ import (
 	"github.com/rowan-authz/rowan/access/dynamoaction"
 	"github.com/rowan-authz/rowan/analysis"
 	"github.com/rowan-authz/rowan/bundle"
+	"github.com/rowan-authz/rowan/engine"
 	"github.com/rowan-authz/rowan/policy"
 )
 
 // outsider is somebody whom a policy of a resource names and who is no role of
 // the bundle.
 type outsider struct {
-	name      string // as the policy has it
-	principal string // who asks; empty for a service, about which nothing is asked
+	name string // as the policy has it
+	// principals are those who ask for whom the name stands; none for a service,
+	// about which nothing is asked.
+	principals []string
+	// doubt says why principals are not all that matter; empty if they are.
+	doubt     string
 	file      string
 	line      int
 	statement policy.Statement
@@ -50,7 +55,7 @@ func (p *prover) outsiders(ctx context.Context, t *bundle.Table) error {
 		if out.Verdict == Refuted {
 			out.Reason = o.name + " is let in"
 		}
-		if o.principal == "" {
+		if len(o.principals) == 0 {
 			out.Witness = nil // it says that somebody else asks
 		}
 		p.add(out)
@@ -65,23 +70,32 @@ func (p *prover) outsiders(ctx context.Context, t *bundle.Table) error {
 // policies of resources allow an outsider.
 func (p *prover) letsIn(ctx context.Context, t *bundle.Table, o *outsider) (*analysis.Answer, error) {
 	all := &analysis.Answer{Verdict: analysis.Never}
+	if o.doubt != "" {
+		all = &analysis.Answer{Reason: o.doubt}
+	}
 	arns := []string{t.ARN}
 	for _, x := range p.bundle.Resources {
 		if strings.HasPrefix(x.ARN, t.ARN+"/") {
 			arns = append(arns, x.ARN)
 		}
 	}
+	principals := o.principals
+	if len(principals) == 0 {
+		principals = []string{""}
+	}
 	for _, arn := range arns {
-		q, err := p.ofOutsider(t, o, arn)
-		if err != nil {
-			return nil, err
-		}
-		a, err := analysis.Search(ctx, q)
-		if err != nil || a.Verdict == analysis.Found {
-			return a, err
-		}
-		if a.Verdict == analysis.Unknown {
-			all = a
+		for _, principal := range principals {
+			q, err := p.ofOutsider(t, o, principal, arn)
+			if err != nil {
+				return nil, err
+			}
+			a, err := analysis.Search(ctx, q)
+			if err != nil || a.Verdict == analysis.Found {
+				return a, err
+			}
+			if a.Verdict == analysis.Unknown {
+				all = a
+			}
 		}
 	}
 	return all, nil
@@ -90,16 +104,16 @@ func (p *prover) letsIn(ctx context.Context, t *bundle.Table, o *outsider) (*ana
 // ofOutsider asks about the resource of an ARN, or about a table and what belongs
 // to it. A request of another account needs a policy there and one of the
 // resource: so does what says which requests are meant.
-func (p *prover) ofOutsider(t *bundle.Table, o *outsider, arn string) (*analysis.Question, error) {
+func (p *prover) ofOutsider(t *bundle.Table, o *outsider, principal, arn string) (*analysis.Question, error) {
 	asked, err := parse(outsideRequests(t, arn))
 	if err != nil {
 		return nil, err
 	}
 	q := &analysis.Question{
-		Vocabulary: p.Vocabulary, Limits: p.Limits, Principal: o.principal, Keys: TimeKeys(p.At),
+		Vocabulary: p.Vocabulary, Limits: p.Limits, Principal: principal, Keys: TimeKeys(p.At),
 		And: []*analysis.Policies{{Identity: []*policy.Document{asked}}},
 	}
-	if o.principal == "" {
+	if principal == "" {
 		o.statement.Principal = nil
 		one := &policy.Document{Name: o.file, Version: o.version, Statements: []policy.Statement{o.statement}}
 		q.By = &analysis.Policies{Identity: []*policy.Document{one}}
@@ -108,7 +122,7 @@ func (p *prover) ofOutsider(t *bundle.Table, o *outsider, arn string) (*analysis
 	if q.By, err = Policies(p.bundle, &bundle.Role{}, arn); err != nil {
 		return nil, err
 	}
-	if accountOf(o.principal) != p.bundle.Account {
+	if accountOf(principal) != p.bundle.Account {
 		q.By.Identity, q.By.ServiceControl = []*policy.Document{asked}, nil
 		q.And[0].Resource, err = policy.Parse("asked", fmt.Appendf(nil, `{"Version": "2012-10-17", "Statement": {
 			"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*", "Condition": {"StringEquals": {"aws:ResourceAccount": %q}}}}`, p.bundle.Account))
@@ -138,23 +152,24 @@ func outsideRequests(t *bundle.Table, arn string) string {
 // an Allow, each once, but those who are declared.
 func (p *prover) named(t *bundle.Table) []outsider {
 	var out []outsider
-	seen := map[string]bool{}
+	var docs []*policy.Document
 	for _, x := range p.bundle.Resources {
-		if !x.Covers(t.ARN) && !strings.HasPrefix(x.ARN, t.ARN+"/") {
-			continue
+		if x.Covers(t.ARN) || strings.HasPrefix(x.ARN, t.ARN+"/") {
+			docs = append(docs, x.Document())
 		}
-		d := x.Document()
+	}
+	told := p.toldApart(docs)
+	for _, d := range docs {
 		for _, s := range d.Statements {
 			if s.Effect != policy.Allow || s.Principal == nil {
 				continue
 			}
 			for _, e := range s.Principal.Entries {
-				for _, o := range p.asOutsiders(e) {
-					if key := o.principal + " " + o.name; !seen[key] && !p.declared(t, o.name) {
-						seen[key] = true
-						o.file, o.line, o.statement, o.version = d.Name, int(s.Pos.Line), s, d.Version
-						out = append(out, o)
-					}
+				o, ok := p.asOutsider(e, told)
+				same := func(x outsider) bool { return x.name == o.name && len(x.principals) > 0 }
+				if ok && !slices.ContainsFunc(out, same) && !p.declared(t, o.name) {
+					o.file, o.line, o.statement, o.version = d.Name, int(s.Pos.Line), s, d.Version
+					out = append(out, o)
 				}
 			}
 		}
@@ -169,35 +184,91 @@ func (p *prover) declared(t *bundle.Table, name string) bool {
 	})
 }
 
-// asOutsiders says who may ask as a principal of a policy: nobody for a role of
+// asOutsider says who may ask as a principal of a policy: nobody for a role of
 // the bundle, and for the account of the bundle, which its own policies speak
 // for.
-func (p *prover) asOutsiders(e policy.PrincipalEntry) []outsider {
-	session := func(account, role string) string {
-		return "arn:" + p.bundle.Partition + ":sts::" + account + ":assumed-role/" + role + "/" + bundle.SessionName
-	}
-	account, kind := accountOf(e.Value), ""
+func (p *prover) asOutsider(e policy.PrincipalEntry, told *apart) (outsider, bool) {
+	out, account, kind := outsider{name: e.Value}, accountOf(e.Value), ""
 	if part := strings.SplitN(e.Value, ":", 6); len(part) == 6 {
 		kind, _, _ = strings.Cut(part[5], "/")
 	}
 	switch {
 	case e.Type != policy.PrincipalAWS:
-		return []outsider{{name: e.Value}}
 	case e.Value == "*":
-		return []outsider{{name: "*", principal: session(p.bundle.Account, "Outsider")}, {name: "*", principal: session(p.stranger(), "Outsider")}}
-	case kind == "role":
-		if slices.ContainsFunc(p.bundle.Roles, func(r *bundle.Role) bool { return r.ARN == e.Value }) {
-			return nil
-		}
-		return []outsider{{name: e.Value, principal: e.Value}}
-	case (kind == "" || kind == "root") && account == p.bundle.Account:
-		return nil
-	case kind == "" && (len(account) != 12 || strings.Trim(account, "0123456789") != ""): // an id of somebody who was deleted
-		return []outsider{{name: e.Value}}
+		out.principals, out.doubt = told.principals, told.doubt
+	case p.ofBundle(e.Value), (kind == "" || kind == "root") && account == p.bundle.Account:
+		return out, false
+	case kind == "" && !isAccount(account): // an id of somebody who was deleted
 	case kind == "" || kind == "root":
-		return []outsider{{name: e.Value, principal: session(account, "Outsider")}}
+		out.principals, out.doubt = []string{p.session(account)}, told.doubt
+		for _, arn := range told.principals {
+			if accountOf(arn) == account && arn != out.principals[0] {
+				out.principals = append(out.principals, arn)
+			}
+		}
+	default:
+		out.principals = []string{e.Value}
 	}
-	return []outsider{{name: e.Value, principal: e.Value}}
+	return out, true
+}
+
+// ofBundle reports whether an ARN is that of a role of the bundle.
+func (p *prover) ofBundle(arn string) bool {
+	return slices.ContainsFunc(p.bundle.Roles, func(r *bundle.Role) bool { return r.ARN == arn })
+}
+
+// session is one of a role that no policy names.
+func (p *prover) session(account string) string {
+	return "arn:" + p.bundle.Partition + ":sts::" + account + ":assumed-role/Outsider/" + bundle.SessionName
+}
+
+// apart are the principals that policies tell apart, of those whom they do not
+// name: one for each ARN or account that a condition compares, and one for all
+// others.
+type apart struct {
+	principals []string
+	doubt      string // why there may be more
+}
+
+// toldApart looks for what conditions say of who asks.
+func (p *prover) toldApart(docs []*policy.Document) *apart {
+	out := &apart{}
+	accounts := []string{p.bundle.Account}
+	for _, d := range docs {
+		for i := range d.Statements {
+			for _, c := range d.Statements[i].Conditions {
+				key := strings.ToLower(c.Key.Value)
+				for _, v := range c.Values {
+					plain := !strings.ContainsAny(v.Value, "*?$")
+					_, err := engine.ParsePrincipal(v.Value)
+					switch ofWho := ofPrincipal(key); {
+					case key == "aws:principalarn" && plain && err == nil && !p.ofBundle(v.Value):
+						out.principals = append(out.principals, v.Value)
+					case key == "aws:principalaccount" && isAccount(v.Value):
+						accounts = append(accounts, v.Value)
+					case ofWho && !plain || ofWho && key != "aws:principalarn" && key != "aws:principalaccount",
+						strings.Contains(strings.ToLower(v.Value), "${aws:principal"), strings.Contains(strings.ToLower(v.Value), "${aws:user"):
+						out.doubt = "whom " + d.Name + " lets in depends on what " + c.Key.Value + " says of who asks"
+					}
+				}
+			}
+		}
+	}
+	stranger := 999999999999
+	for slices.Contains(accounts, fmt.Sprint(stranger)) {
+		stranger--
+	}
+	for _, a := range append(accounts, fmt.Sprint(stranger)) {
+		out.principals = append(out.principals, p.session(a))
+	}
+	return out
+}
+
+// ofPrincipal reports whether a key, in lower case, says who asks and has no
+// value of its own choice.
+func ofPrincipal(key string) bool {
+	return key == "aws:userid" || key == "aws:username" || strings.HasPrefix(key, "aws:principal") &&
+		!strings.HasPrefix(key, "aws:principaltag/") && !strings.HasPrefix(key, "aws:principalorg")
 }
 
 // accountOf returns the account of a principal of a policy; an id of an account
@@ -209,11 +280,4 @@ func accountOf(principal string) string {
 	return principal
 }
 
-// stranger is an account that is not the bundle's.
-func (p *prover) stranger() string {
-	for n := 999999999999; ; n-- {
-		if a := fmt.Sprint(n); a != p.bundle.Account {
-			return a
-		}
-	}
-}
+func isAccount(s string) bool { return len(s) == 12 && strings.Trim(s, "0123456789") == "" }

@@ -228,6 +228,11 @@ func (x *compareCommand) role(v *conditions.Vocabulary, l analysis.Limits, old, 
 	if err != nil {
 		return out, err
 	}
+	if is != nil && was != nil && is.ARN != was.ARN {
+		doubt := analysis.Direction{Reason: "its ARN was " + was.ARN + ": what policies say of it by name is not compared"}
+		out.diff = &analysis.Difference{Gained: doubt, Lost: doubt}
+		return out, nil
+	}
 	from, to, of, r := old, now, now, is
 	switch {
 	case is == nil:
