@@ -3,6 +3,7 @@ package proof_test
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rowan-authz/rowan/access/dynamoaction"
+	"github.com/rowan-authz/rowan/analysis"
 	"github.com/rowan-authz/rowan/bundle"
 	"github.com/rowan-authz/rowan/bundle/proof"
 	"github.com/rowan-authz/rowan/conditions"
@@ -20,7 +22,7 @@ import (
 )
 
 var (
-	randomN    = flag.Int("proof.n", 40, "how many bundles TestRandomBundles makes")
+	randomN    = flag.Int("proof.n", 20, "how many bundles TestRandomBundles makes")
 	randomSeed = flag.Uint64("proof.seed", 1, "seed of the first")
 )
 
@@ -251,6 +253,62 @@ func TestRandomBundles(t *testing.T) {
 	}
 	require.NotZero(t, verdicts[proof.Proved])
 	require.Less(t, verdicts[proof.Unknown]*10, verdicts[proof.Proved], "hardly anything is proved")
+}
+
+// TestRandomDiff compares random bundles, and has the evaluators of both decide
+// random requests: what is said to be allowed by neither alone is not.
+func TestRandomDiff(t *testing.T) {
+	relations := map[analysis.Relation]int{}
+	alone := 0 // requests that one bundle alone allows
+	for i := range uint64(*randomN) {
+		g := &maker{Rand: rand.New(rand.NewPCG(*randomSeed+31, i))}
+		files := g.files()
+		old, err := bundle.Load(files, "old", conditions.AWS())
+		require.NoError(t, err, "seed %d", i)
+		changed := maps.Clone(files)
+		for {
+			maps.Copy(changed, g.files())
+			if strings.HasPrefix(string(changed["roles/User.yaml"].Data), "path") == strings.HasPrefix(string(files["roles/User.yaml"].Data), "path") {
+				break
+			}
+		}
+		for name := range changed { // some stay as they were
+			if files[name] != nil && g.IntN(2) == 0 {
+				changed[name] = files[name]
+			}
+		}
+		now, err := bundle.Load(changed, "now", conditions.AWS())
+		require.NoError(t, err, "seed %d", i)
+		p, err := now.Principal("User", bundle.SessionName)
+		require.NoError(t, err)
+		was, is := policiesOf(t, old), policiesOf(t, now)
+		role, _ := now.Role("User")
+		d, err := proof.Diff(t.Context(), now, old, &analysis.Question{By: is, Not: was, Principal: p.String(), Keys: map[string][]string{"aws:PrincipalArn": {role.ARN}}}, 1)
+		require.NoError(t, err, "seed %d", i)
+		relations[d.Relation()]++
+		for range 300 {
+			r := g.request(t, p)
+			by, err := now.Evaluator("User", r.Resource, nil)
+			require.NoError(t, err)
+			not, err := old.Evaluator("User", r.Resource, nil)
+			require.NoError(t, err)
+			a, b := by.Decide(r.Request).Allowed(), not.Decide(r.Request).Allowed()
+			if a == b {
+				continue
+			}
+			alone++
+			of := &d.Gained
+			if b {
+				of = &d.Lost
+			}
+			require.NotEqual(t, analysis.Never, of.Verdict, "seed %d: %s %s %v as %s: %v now, %v before\n%s\n%s", i, r.Action, r.Resource, r.keys, r.sub, a, b, texts(files), texts(changed))
+		}
+	}
+	t.Log(relations, alone)
+	require.NotZero(t, alone)
+	for _, r := range []analysis.Relation{analysis.Equal, analysis.Broader, analysis.Narrower, analysis.Incomparable} {
+		require.NotZero(t, relations[r], r)
+	}
 }
 
 func texts(files fstest.MapFS) string {
