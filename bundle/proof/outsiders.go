@@ -152,13 +152,12 @@ func outsideRequests(t *bundle.Table, arn string) string {
 // an Allow, each once, but those who are declared.
 func (p *prover) named(t *bundle.Table) []outsider {
 	var out []outsider
-	var docs []*policy.Document
-	for _, x := range p.bundle.Resources {
-		if x.Covers(t.ARN) || strings.HasPrefix(x.ARN, t.ARN+"/") {
-			docs = append(docs, x.Document())
-		}
+	docs, doubt := p.policiesOf(t)
+	all := docs
+	for _, l := range slices.Concat(p.bundle.ServiceControl, p.bundle.ResourceControl) {
+		all = append(slices.Clip(all), l.Documents()...)
 	}
-	told := p.toldApart(docs)
+	told := p.toldApart(all)
 	for _, d := range docs {
 		for _, s := range d.Statements {
 			if s.Effect != policy.Allow || s.Principal == nil {
@@ -169,12 +168,32 @@ func (p *prover) named(t *bundle.Table) []outsider {
 				same := func(x outsider) bool { return x.name == o.name && len(x.principals) > 0 }
 				if ok && !slices.ContainsFunc(out, same) && !p.declared(t, o.name) {
 					o.file, o.line, o.statement, o.version = d.Name, int(s.Pos.Line), s, d.Version
+					if doubt != "" {
+						o.doubt = doubt
+					}
 					out = append(out, o)
 				}
 			}
 		}
 	}
 	return out
+}
+
+// policiesOf returns what is said of a table and of what belongs to it. There is a
+// doubt if a policy may be about one of these whose name is not known.
+func (p *prover) policiesOf(t *bundle.Table) (docs []*policy.Document, doubt string) {
+	for _, x := range p.bundle.Resources {
+		covers := x.Covers(t.ARN)
+		within := strings.HasPrefix(x.ARN, t.ARN+"/")
+		odd := !covers && !within && strings.HasPrefix(x.ARN, "arn:"+p.bundle.Partition+":dynamodb:") && strings.ContainsAny(strings.TrimSuffix(x.ARN, "*"), "*?")
+		if odd {
+			doubt = "the policy of resources/" + x.Name + ".yaml is not looked at here"
+		}
+		if covers || within || odd {
+			docs = append(docs, x.Document())
+		}
+	}
+	return docs, doubt
 }
 
 // declared reports whether a table's file has somebody among its outsiders.

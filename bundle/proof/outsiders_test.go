@@ -9,6 +9,26 @@ import (
 	"github.com/rowan-authz/rowan/bundle/proof"
 )
 
+// TestOutsidersOfGuardrails: a guardrail tells apart whom a table lets in.
+func TestOutsidersOfGuardrails(t *testing.T) {
+	everybody := "arn: " + table + "\npolicy: {Version: 2012-10-17, Statement: [{Effect: Allow, Principal: \"*\", Action: \"dynamodb:GetItem\", Resource: \"*\", Condition: {StringEquals: {\"aws:PrincipalAccount\": \"111122223333\"}}}]}\n"
+	for spared, want := range map[string]proof.Verdict{
+		`"arn:aws:iam::111122223333:role/User"`:   proof.Proved,
+		`"arn:aws:iam::111122223333:role/Job"`:    proof.Refuted,
+		`"arn:aws:iam::111122223333:role/jobs/*"`: proof.Unknown,
+	} {
+		b, _ := loadWith(t, map[string]string{
+			"resources/x.yaml":                          everybody,
+			"guardrails/scp/00-root/FullAWSAccess.json": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`,
+			"guardrails/scp/00-root/Others.json":        `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"ArnNotLike":{"aws:PrincipalArn":` + spared + `}}}]}`,
+		}, "", allow(`"dynamodb:GetItem"`, `"`+table+`"`, own+","+there))
+		results, err := proof.Prove(t.Context(), b, proof.Options{Checks: []string{"outsiders"}})
+		require.NoError(t, err)
+		require.Len(t, results, 1)
+		require.Equal(t, want, results[0].Verdict, spared)
+	}
+}
+
 // TestOutsiders: whom a table's own policy lets in besides the roles of the
 // bundle. Each case that is refuted has a neighbour that differs in one thing.
 func TestOutsiders(t *testing.T) {
@@ -56,6 +76,7 @@ func TestOutsiders(t *testing.T) {
 		"some of a whole account":         {"", table, one(`{AWS: "444455556666"}`, get+`, Condition: {ArnLike: {"aws:PrincipalArn": "arn:aws:iam::444455556666:role/partners/*"}}`), proof.Unknown, "depends on what aws:PrincipalArn says"},
 		"all but one":                     {"", table, all(one(`"*"`, get), strings.Replace(one(`"*"`, get+`, Condition: {StringNotEquals: {"aws:PrincipalArn": "arn:aws:iam::444455556666:role/partners/Partner"}}`), "Allow", "Deny", 1)), proof.Refuted, session},
 		"all but a role of the bundle":    {"", table, all(one(`"*"`, get), strings.Replace(one(`"*"`, get+`, Condition: {StringNotEquals: {"aws:PrincipalArn": "arn:aws:iam::111122223333:role/User"}}`), "Allow", "Deny", 1)), proof.Proved, ""},
+		"indexes of some tables":          {"", "arn:aws:dynamodb:us-east-1:111122223333:table/N*/index/*", one(partner, `Action: "dynamodb:Query", Resource: "*"`), proof.Unknown, "not looked at"},
 		"everybody of no account":         {"", table, all(one(`"*"`, get+mine), strings.Replace(one(`"*"`, get+mine), "Allow", "Deny", 1)), proof.Proved, ""},
 		"a service":                       {"", table, one(`{Service: "redshift.amazonaws.com"}`, get), proof.Refuted, "redshift.amazonaws.com"},
 		"a service that only describes":   {"", table, one(`{Service: "redshift.amazonaws.com"}`, `Action: "dynamodb:DescribeTable", `+where), proof.Proved, ""},
