@@ -124,10 +124,23 @@ func (p *prover) ofOutsider(t *bundle.Table, o *outsider, principal, arn string)
 	}
 	if accountOf(principal) != p.bundle.Account {
 		q.By.Identity, q.By.ServiceControl = []*policy.Document{asked}, nil
-		q.And[0].Resource, err = policy.Parse("asked", fmt.Appendf(nil, `{"Version": "2012-10-17", "Statement": {
-			"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*", "Condition": {"StringEquals": {"aws:ResourceAccount": %q}}}}`, p.bundle.Account))
+		err = acrossAccounts(q, p.bundle.Account)
 	}
 	return q, err
+}
+
+// acrossAccounts has a question's And hold for requests of another account too,
+// for resources of account: each then needs a policy of the resource, which allows
+// everything here.
+func acrossAccounts(q *analysis.Question, account string) error {
+	everybody, err := policy.Parse("asked", fmt.Appendf(nil, `{"Version": "2012-10-17", "Statement": {
+		"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*", "Condition": {"StringEquals": {"aws:ResourceAccount": %q}}}}`, account))
+	for i, and := range q.And {
+		with := *and
+		with.Resource = everybody
+		q.And[i] = &with
+	}
+	return err
 }
 
 // outsideRequests are those about rows that are not shared, and those that change
@@ -151,13 +164,22 @@ func outsideRequests(t *bundle.Table, arn string) string {
 // named are those whom the policies of the table and what belongs to it name in
 // an Allow, each once, but those who are declared.
 func (p *prover) named(t *bundle.Table) []outsider {
-	var out []outsider
 	docs, doubt := p.policiesOf(t)
-	all := docs
-	for _, l := range slices.Concat(p.bundle.ServiceControl, p.bundle.ResourceControl) {
-		all = append(slices.Clip(all), l.Documents()...)
+	all := p.outsidersIn(docs, guardrails(p.bundle))
+	out := slices.DeleteFunc(all, func(o outsider) bool { return p.declared(t, o.name) })
+	if doubt != "" {
+		for i := range out {
+			out[i].doubt = doubt
+		}
 	}
-	told := p.toldApart(all)
+	return out
+}
+
+// outsidersIn are those whom documents name in an Allow, each once; those of whom
+// nothing is asked once for each statement. The limits tell them apart too.
+func (p *prover) outsidersIn(docs, limits []*policy.Document) []outsider {
+	var out []outsider
+	told := p.toldApart(slices.Concat(docs, limits))
 	for _, d := range docs {
 		for _, s := range d.Statements {
 			if s.Effect != policy.Allow || s.Principal == nil {
@@ -166,15 +188,21 @@ func (p *prover) named(t *bundle.Table) []outsider {
 			for _, e := range s.Principal.Entries {
 				o, ok := p.asOutsider(e, told)
 				same := func(x outsider) bool { return x.name == o.name && len(x.principals) > 0 }
-				if ok && !slices.ContainsFunc(out, same) && !p.declared(t, o.name) {
+				if ok && !slices.ContainsFunc(out, same) {
 					o.file, o.line, o.statement, o.version = d.Name, int(s.Pos.Line), s, d.Version
-					if doubt != "" {
-						o.doubt = doubt
-					}
 					out = append(out, o)
 				}
 			}
 		}
+	}
+	return out
+}
+
+// guardrails are the documents of all guardrails of a bundle.
+func guardrails(b *bundle.Bundle) []*policy.Document {
+	var out []*policy.Document
+	for _, l := range slices.Concat(b.ServiceControl, b.ResourceControl) {
+		out = append(out, l.Documents()...)
 	}
 	return out
 }
@@ -231,9 +259,11 @@ func (p *prover) asOutsider(e policy.PrincipalEntry, told *apart) (outsider, boo
 	return out, true
 }
 
-// ofBundle reports whether an ARN is that of a role of the bundle.
+// ofBundle reports whether an ARN is that of a role of the bundle, or of the one
+// that it is compared with.
 func (p *prover) ofBundle(arn string) bool {
-	return slices.ContainsFunc(p.bundle.Roles, func(r *bundle.Role) bool { return r.ARN == arn })
+	is := func(r *bundle.Role) bool { return r.ARN == arn }
+	return slices.ContainsFunc(p.bundle.Roles, is) || p.other != nil && slices.ContainsFunc(p.other.Roles, is)
 }
 
 // session is one of a role that no policy names.

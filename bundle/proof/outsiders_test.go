@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/rowan-authz/rowan/analysis"
+	"github.com/rowan-authz/rowan/bundle"
 	"github.com/rowan-authz/rowan/bundle/proof"
 )
 
@@ -109,5 +111,53 @@ func TestOutsiders(t *testing.T) {
 			require.Equal(t, x.want, verdict, shown)
 			require.Contains(t, shown, x.shows)
 		})
+	}
+}
+
+// TestDiffOutsiders: how what a policy of a resource lets in changes. Each case
+// has a neighbour that differs in one thing.
+func TestDiffOutsiders(t *testing.T) {
+	const where = `Action: "dynamodb:GetItem", Resource: "*"`
+	one := func(principal, rest string) string {
+		return `{Effect: Allow, Principal: ` + principal + `, ` + rest + `}`
+	}
+	partner := one(`{AWS: "arn:aws:iam::444455556666:role/Partner"}`, where)
+	some := one(`{AWS: "444455556666"}`, where+`, Condition: {ArnLike: {"aws:PrincipalArn": "arn:aws:iam::444455556666:role/Q*"}}`)
+	service := one(`{Service: redshift.amazonaws.com}`, where)
+	for name, x := range map[string]struct {
+		old, now string
+		want     map[string]analysis.Relation
+	}{
+		"nothing":                      {partner, partner, nil},
+		"let in":                       {"", partner, map[string]analysis.Relation{"arn:aws:iam::444455556666:role/Partner": analysis.Broader}},
+		"let out":                      {partner, "", map[string]analysis.Relation{"arn:aws:iam::444455556666:role/Partner": analysis.Narrower}},
+		"twice":                        {partner, partner + ", " + partner, nil},
+		"for more":                     {partner, strings.Replace(partner, "GetItem", "*Item", 1), map[string]analysis.Relation{"arn:aws:iam::444455556666:role/Partner": analysis.Broader}},
+		"a role of the bundle":         {"", strings.Replace(partner, "444455556666:role/Partner", "111122223333:role/User", 1), nil},
+		"by a pattern":                 {"", some, map[string]analysis.Relation{"444455556666": analysis.Undecided}},
+		"by a pattern, as before":      {some, some + ", " + partner, map[string]analysis.Relation{"arn:aws:iam::444455556666:role/Partner": analysis.Broader}},
+		"a service":                    {partner, partner + ", " + service, map[string]analysis.Relation{"redshift.amazonaws.com": analysis.Undecided}},
+		"a service, as before":         {service, service + ", " + partner, map[string]analysis.Relation{"arn:aws:iam::444455556666:role/Partner": analysis.Broader}},
+		"everybody":                    {partner, partner + ", " + one(`"*"`, where), map[string]analysis.Relation{"*": analysis.Broader}},
+		"everybody but who was let in": {partner, one(`"*"`, where) + `, {Effect: Deny, Principal: "*", ` + where + `}`, map[string]analysis.Relation{"arn:aws:iam::444455556666:role/Partner": analysis.Narrower}},
+	} {
+		load := func(statements string) *bundle.Bundle {
+			more := map[string]string{}
+			if statements != "" {
+				more["resources/x.yaml"] = "arn: " + table + "\npolicy: {Version: 2012-10-17, Statement: [" + statements + "]}\n"
+			}
+			b, _ := loadWith(t, more, "", allow(`"dynamodb:GetItem"`, `"`+table+`"`, own+","+there))
+			return b
+		}
+		changes, err := proof.DiffOutsiders(t.Context(), load(x.now), load(x.old), proof.Options{}, 2)
+		require.NoError(t, err, name)
+		got := map[string]analysis.Relation{}
+		for i := range changes {
+			got[changes[i].Name] = changes[i].Difference.Relation()
+		}
+		if x.want == nil {
+			x.want = map[string]analysis.Relation{}
+		}
+		require.Equal(t, x.want, got, name)
 	}
 }

@@ -80,6 +80,7 @@ type check struct {
 type prover struct {
 	*Options
 	bundle *bundle.Bundle
+	other  *bundle.Bundle // that it is compared with, or nil
 	out    []Result
 }
 

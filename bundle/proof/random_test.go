@@ -35,6 +35,9 @@ const (
 	job     = "arn:aws:iam::111122223333:role/Job"
 )
 
+// strangers are no roles of the bundle.
+var strangers = []string{partner, job, "arn:aws:sts::999988887777:assumed-role/Any/one", "arn:aws:iam::444455556666:user/ana"}
+
 // maker makes bundles of one table and one role, and requests, of words so few
 // that they meet.
 type maker struct {
@@ -218,7 +221,7 @@ func TestRandomBundles(t *testing.T) {
 		role, err := b.Principal("User", bundle.SessionName)
 		require.NoError(t, err)
 		who := []engine.Principal{role, role}
-		for _, arn := range []string{partner, job, "arn:aws:sts::999988887777:assumed-role/Any/one", "arn:aws:iam::444455556666:user/ana"} {
+		for _, arn := range strangers {
 			p, err := engine.ParsePrincipal(arn)
 			require.NoError(t, err)
 			who = append(who, p)
@@ -259,7 +262,7 @@ func TestRandomBundles(t *testing.T) {
 // random requests: what is said to be allowed by neither alone is not.
 func TestRandomDiff(t *testing.T) {
 	relations := map[analysis.Relation]int{}
-	alone := 0 // requests that one bundle alone allows
+	alone, outside := 0, 0 // requests that one bundle alone allows to its role, and to others
 	for i := range uint64(*randomN) {
 		g := &maker{Rand: rand.New(rand.NewPCG(*randomSeed+31, i))}
 		files := g.files()
@@ -286,6 +289,23 @@ func TestRandomDiff(t *testing.T) {
 		d, err := proof.Diff(t.Context(), now, old, &analysis.Question{By: is, Not: was, Principal: p.String(), Keys: map[string][]string{"aws:PrincipalArn": {role.ARN}}}, 1)
 		require.NoError(t, err, "seed %d", i)
 		relations[d.Relation()]++
+		changes, err := proof.DiffOutsiders(t.Context(), now, old, proof.Options{}, 1)
+		require.NoError(t, err, "seed %d", i)
+		for range 300 {
+			who, err := engine.ParsePrincipal(g.pick(strangers...))
+			require.NoError(t, err)
+			r := g.request(t, who)
+			a := evaluatorOf(t, now, &who, r.Resource).Decide(r.Request).Allowed()
+			b := evaluatorOf(t, old, &who, r.Resource).Decide(r.Request).Allowed()
+			if a == b {
+				continue
+			}
+			outside++
+			said := slices.ContainsFunc(changes, func(c proof.OutsiderChange) bool {
+				return a && c.Difference.Gained.Verdict != analysis.Never || b && c.Difference.Lost.Verdict != analysis.Never
+			})
+			require.True(t, said, "seed %d: %s may %s %s %v: %v now, %v before\n%s\n%s", i, who.String(), r.Action, r.Resource, r.keys, a, b, texts(files), texts(changed))
+		}
 		for range 300 {
 			r := g.request(t, p)
 			by, err := now.Evaluator("User", r.Resource, nil)
@@ -304,8 +324,9 @@ func TestRandomDiff(t *testing.T) {
 			require.NotEqual(t, analysis.Never, of.Verdict, "seed %d: %s %s %v as %s: %v now, %v before\n%s\n%s", i, r.Action, r.Resource, r.keys, r.sub, a, b, texts(files), texts(changed))
 		}
 	}
-	t.Log(relations, alone)
+	t.Log(relations, alone, outside)
 	require.NotZero(t, alone)
+	require.NotZero(t, outside)
 	for _, r := range []analysis.Relation{analysis.Equal, analysis.Broader, analysis.Narrower, analysis.Incomparable} {
 		require.NotZero(t, relations[r], r)
 	}

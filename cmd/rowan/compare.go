@@ -35,7 +35,7 @@ type compareCommand struct {
 
 // Help describes the command.
 func (*compareCommand) Help() string {
-	return `Says whether policies allow more or less than they did, for all requests at once: equal, broader, narrower or incomparable, with requests that only one side allows. Documents are compared as identity policies of anybody; bundles role by role, with boundaries and guardrails.
+	return `Says whether policies allow more or less than they did, for all requests at once: equal, broader, narrower or incomparable, with requests that only one side allows. Documents are compared as identity policies of anybody; bundles role by role, with boundaries and guardrails, and then whom policies of resources let in besides the roles.
 
 With --rows it counts, too, which rows of a table each identity gains and loses: those of the suites of both bundles, each under the roles, tags and pools that it has there. Rows are a sample of yours or those of a live store, which are read past the policies; that wants a --reason.
 
@@ -52,7 +52,9 @@ Examples:
 // comparison is how one role, or a document, changed.
 type comparison struct {
 	role string
-	diff *analysis.Difference
+	// outsider is a principal that is no role of a bundle, if it is about one.
+	outsider string
+	diff     *analysis.Difference
 	// only says that the role is in one of the bundles alone: "old" or "new".
 	only string
 	// by and not are who decides about a request, by the new policies and by the
@@ -214,7 +216,22 @@ func (x *compareCommand) bundles(v *conditions.Vocabulary, l analysis.Limits) (*
 		}
 		out.roles = append(out.roles, one)
 	}
-	return out, nil
+	if len(x.Role) > 0 {
+		return out, nil
+	}
+	outsiders, err := proof.DiffOutsiders(context.Background(), now, old, proof.Options{Vocabulary: v, Limits: l, At: x.At}, x.Requests)
+	for i := range outsiders {
+		out.roles = append(out.roles, comparison{outsider: outsiders[i].Name, diff: &outsiders[i].Difference})
+	}
+	return out, err
+}
+
+// who is whose requests are compared; empty for those of documents.
+func (x *comparison) who() string {
+	if x.outsider != "" {
+		return x.outsider + ", by policies of resources"
+	}
+	return x.role
 }
 
 // role compares a role; one that a bundle has not may do nothing there.
@@ -272,9 +289,9 @@ func (x *compareCommand) judge(c *console, one *comparison) {
 }
 
 func (c *console) printComparison(x *comparison) {
-	name := x.role
+	name := x.who()
 	if name != "" {
-		name += ": "
+		name = plain(name) + ": "
 	}
 	color := map[analysis.Relation]string{analysis.Broader: red, analysis.Incomparable: red, analysis.Undecided: yellow}[x.diff.Relation()]
 	c.printf("%s%s%s\n", c.paint(bold, name), c.paint(color, string(x.diff.Relation())), onlyIn(x.only))
@@ -307,7 +324,7 @@ func (c *console) printDirection(sign, word string, d *analysis.Direction) {
 func (c *console) printMarkdown(all []comparison) {
 	c.printf("| Role | Change |\n|---|---|\n")
 	for i := range all {
-		name := all[i].role
+		name := plain(all[i].who())
 		if name == "" {
 			name = "policy"
 		}
@@ -322,7 +339,7 @@ func (c *console) printMarkdown(all []comparison) {
 			if d.Verdict == analysis.Never {
 				continue
 			}
-			c.printf("\n### %s\n\n", strings.TrimSpace(d.title+" "+x.role))
+			c.printf("\n### %s\n\n", strings.TrimSpace(d.title+" "+plain(x.who())))
 			for _, w := range d.Witnesses {
 				c.printf("- `%s`\n", strings.ReplaceAll(plain(w.String()), "`", "'"))
 			}
@@ -337,6 +354,7 @@ func (c *console) printMarkdown(all []comparison) {
 // comparisonJSON is a role, or a document, of rowan compare.
 type comparisonJSON struct {
 	Role     string            `json:"role,omitempty"`
+	Outsider string            `json:"outsider,omitempty"`
 	Only     string            `json:"only,omitempty"`
 	Relation analysis.Relation `json:"relation"`
 	Gained   directionJSON     `json:"gained"`
@@ -362,7 +380,7 @@ func comparisonsJSON(all []comparison) []comparisonJSON {
 	out := make([]comparisonJSON, len(all))
 	for i := range all {
 		x := &all[i]
-		out[i] = comparisonJSON{x.role, x.only, x.diff.Relation(), direction(&x.diff.Gained), direction(&x.diff.Lost), x.sample}
+		out[i] = comparisonJSON{x.role, x.outsider, x.only, x.diff.Relation(), direction(&x.diff.Gained), direction(&x.diff.Lost), x.sample}
 	}
 	return out
 }

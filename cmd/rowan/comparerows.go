@@ -116,6 +116,9 @@ func (f *rowsFlags) count(c *console, all *compared, roles []string, now time.Ti
 	}
 	for i := range all.roles {
 		r := &all.roles[i]
+		if r.outsider != "" {
+			continue // no suite has one
+		}
 		r.sample = &rowSample{Table: t.Name, Source: source.name, Rows: rows, Complete: !more, Changes: []rowChange{}}
 		for _, x := range every {
 			if x.role == r.role {

@@ -24,10 +24,10 @@ func (x *compareCommand) sarif(c *console, v *conditions.Vocabulary, all []compa
 	for i := range all {
 		one := &all[i]
 		for _, w := range one.diff.Gained.Witnesses {
-			log.Results = append(log.Results, changeSARIF(v, one.role, sarif.Result{RuleID: "gained", Level: gained}, w, one.by, nil))
+			log.Results = append(log.Results, changeSARIF(v, one.who(), sarif.Result{RuleID: "gained", Level: gained}, w, one.by, nil))
 		}
 		for _, w := range one.diff.Lost.Witnesses {
-			log.Results = append(log.Results, changeSARIF(v, one.role, sarif.Result{RuleID: "lost", Level: lost}, w, one.by, one.not))
+			log.Results = append(log.Results, changeSARIF(v, one.who(), sarif.Result{RuleID: "lost", Level: lost}, w, one.by, one.not))
 		}
 		for _, d := range []struct {
 			word string
@@ -35,7 +35,7 @@ func (x *compareCommand) sarif(c *console, v *conditions.Vocabulary, all []compa
 		}{{"gained", &one.diff.Gained}, {"lost", &one.diff.Lost}} {
 			if d.Verdict == analysis.Unknown {
 				log.Results = append(log.Results, sarif.Result{
-					RuleID: "unknown", Level: sarif.Warning, Message: ofRole(one.role) + "what is " + d.word + " is unknown: " + plain(d.Reason),
+					RuleID: "unknown", Level: sarif.Warning, Message: ofWho(one.who()) + "what is " + d.word + " is unknown: " + plain(d.Reason),
 				})
 			}
 		}
@@ -45,8 +45,8 @@ func (x *compareCommand) sarif(c *console, v *conditions.Vocabulary, all []compa
 
 // changeSARIF stands at the statement that decides, by the first of deciders
 // that has one.
-func changeSARIF(v *conditions.Vocabulary, role string, out sarif.Result, w *analysis.Witness, deciders ...decider) sarif.Result {
-	out.Message = ofRole(role) + out.RuleID + " " + inWords(w)
+func changeSARIF(v *conditions.Vocabulary, who string, out sarif.Result, w *analysis.Witness, deciders ...decider) sarif.Result {
+	out.Message = ofWho(who) + out.RuleID + " " + inWords(w)
 	for _, by := range deciders {
 		if by == nil {
 			continue
@@ -60,9 +60,9 @@ func changeSARIF(v *conditions.Vocabulary, role string, out sarif.Result, w *ana
 	return out
 }
 
-func ofRole(role string) string {
-	if role == "" {
+func ofWho(who string) string {
+	if who == "" {
 		return ""
 	}
-	return plain(role) + ": "
+	return plain(who) + ": "
 }
