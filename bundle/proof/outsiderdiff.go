@@ -46,7 +46,7 @@ func DiffOutsiders(ctx context.Context, now, old *bundle.Bundle, o Options, n in
 		seen[who.name] = true
 		if said(now, who.name) == said(old, who.name) {
 			who.doubt = ""
-			if len(who.principals) == 0 {
+			if who.silent {
 				continue
 			}
 		}
@@ -91,7 +91,7 @@ func (p *prover) diffOutsider(ctx context.Context, o *outsider, n int) (*analysi
 	same := analysis.Direction{Verdict: analysis.Never, Complete: true}
 	out := &analysis.Difference{Gained: same, Lost: same}
 	doubt := o.doubt
-	if len(o.principals) == 0 {
+	if o.silent {
 		doubt = "what changed for " + o.name + " is not known: nothing is asked about services"
 	}
 	for _, principal := range o.principals {

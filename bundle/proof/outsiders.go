@@ -17,9 +17,11 @@ import (
 // the bundle.
 type outsider struct {
 	name string // as the policy has it
-	// principals are those who ask for whom the name stands; none for a service,
-	// about which nothing is asked.
+	// principals are those who ask, for whom the name stands.
 	principals []string
+	// silent says that nothing can be asked as it: a service, or somebody who was
+	// deleted. What its statement says is looked at, as if nobody denied it.
+	silent bool
 	// doubt says why principals are not all that matter; empty if they are.
 	doubt     string
 	file      string
@@ -55,7 +57,7 @@ func (p *prover) outsiders(ctx context.Context, t *bundle.Table) error {
 		if out.Verdict == Refuted {
 			out.Reason = o.name + " is let in"
 		}
-		if len(o.principals) == 0 {
+		if o.silent {
 			out.Witness = nil // it says that somebody else asks
 		}
 		p.add(out)
@@ -80,7 +82,7 @@ func (p *prover) letsIn(ctx context.Context, t *bundle.Table, o *outsider) (*ana
 		}
 	}
 	principals := o.principals
-	if len(principals) == 0 {
+	if o.silent {
 		principals = []string{""}
 	}
 	for _, arn := range arns {
@@ -167,8 +169,9 @@ func (p *prover) named(t *bundle.Table) []outsider {
 	docs, doubt := p.policiesOf(t)
 	all := p.outsidersIn(docs, guardrails(p.bundle))
 	out := slices.DeleteFunc(all, func(o outsider) bool { return p.declared(t, o.name) })
-	if doubt != "" {
-		for i := range out {
+	for i := range out {
+		out[i].principals = slices.DeleteFunc(slices.Clone(out[i].principals), func(who string) bool { return p.declared(t, who) })
+		if doubt != "" {
 			out[i].doubt = doubt
 		}
 	}
@@ -187,13 +190,18 @@ func (p *prover) outsidersIn(docs, limits []*policy.Document) []outsider {
 			}
 			for _, e := range s.Principal.Entries {
 				o, ok := p.asOutsider(e, told)
-				same := func(x outsider) bool { return x.name == o.name && len(x.principals) > 0 }
+				same := func(x outsider) bool { return x.name == o.name && !x.silent }
 				if ok && !slices.ContainsFunc(out, same) {
 					o.file, o.line, o.statement, o.version = d.Name, int(s.Pos.Line), s, d.Version
 					out = append(out, o)
 				}
 			}
 		}
+	}
+	for i := range out {
+		out[i].principals = slices.DeleteFunc(slices.Clone(out[i].principals), func(who string) bool {
+			return slices.ContainsFunc(out, func(o outsider) bool { return o.name == who }) && out[i].name != who
+		})
 	}
 	return out
 }
@@ -224,10 +232,12 @@ func (p *prover) policiesOf(t *bundle.Table) (docs []*policy.Document, doubt str
 	return docs, doubt
 }
 
-// declared reports whether a table's file has somebody among its outsiders.
+// declared reports whether a table's file has somebody among its outsiders, by
+// name or by account.
 func (p *prover) declared(t *bundle.Table, name string) bool {
+	account := accountOf(name)
 	return slices.ContainsFunc(t.Isolation.Outsiders, func(o string) bool {
-		return o == name || "arn:"+p.bundle.Partition+":iam::"+o+":root" == name || o == "arn:"+p.bundle.Partition+":iam::"+name+":root"
+		return o == name || account != p.bundle.Account && (o == account || o == "arn:"+p.bundle.Partition+":iam::"+account+":root")
 	})
 }
 
@@ -240,12 +250,12 @@ func (p *prover) asOutsider(e policy.PrincipalEntry, told *apart) (outsider, boo
 		kind, _, _ = strings.Cut(part[5], "/")
 	}
 	switch {
-	case e.Type != policy.PrincipalAWS:
+	case e.Type != policy.PrincipalAWS, kind == "" && e.Value != "*" && !isAccount(account):
+		out.silent = true
 	case e.Value == "*":
 		out.principals, out.doubt = told.principals, told.doubt
 	case p.ofBundle(e.Value), (kind == "" || kind == "root") && account == p.bundle.Account:
 		return out, false
-	case kind == "" && !isAccount(account): // an id of somebody who was deleted
 	case kind == "" || kind == "root":
 		out.principals, out.doubt = []string{p.session(account)}, told.doubt
 		for _, arn := range told.principals {
@@ -271,9 +281,8 @@ func (p *prover) session(account string) string {
 	return "arn:" + p.bundle.Partition + ":sts::" + account + ":assumed-role/Outsider/" + bundle.SessionName
 }
 
-// apart are the principals that policies tell apart, of those whom they do not
-// name: one for each ARN or account that a condition compares, and one for all
-// others.
+// apart are the principals that policies tell apart: those who are named, one of
+// each account that is, and one for all others.
 type apart struct {
 	principals []string
 	doubt      string // why there may be more
@@ -283,19 +292,32 @@ type apart struct {
 func (p *prover) toldApart(docs []*policy.Document) *apart {
 	out := &apart{}
 	accounts := []string{p.bundle.Account}
+	name := func(principal string) {
+		_, err := engine.ParsePrincipal(principal)
+		switch {
+		case isAccount(principal):
+			accounts = append(accounts, principal)
+		case err == nil && strings.HasSuffix(principal, ":root"):
+			accounts = append(accounts, accountOf(principal))
+		case err == nil && isAccount(accountOf(principal)) && !p.ofBundle(principal):
+			out.principals = append(out.principals, principal)
+		}
+	}
 	for _, d := range docs {
 		for i := range d.Statements {
+			if who := d.Statements[i].Principal; who != nil {
+				for _, e := range who.Entries {
+					name(e.Value)
+				}
+			}
 			for _, c := range d.Statements[i].Conditions {
 				key := strings.ToLower(c.Key.Value)
 				for _, v := range c.Values {
 					plain := !strings.ContainsAny(v.Value, "*?$")
-					_, err := engine.ParsePrincipal(v.Value)
 					switch ofWho := ofPrincipal(key); {
-					case key == "aws:principalarn" && plain && err == nil && !p.ofBundle(v.Value):
-						out.principals = append(out.principals, v.Value)
-					case key == "aws:principalaccount" && isAccount(v.Value):
-						accounts = append(accounts, v.Value)
-					case ofWho && !plain || ofWho && key != "aws:principalarn" && key != "aws:principalaccount",
+					case (key == "aws:principalarn" || key == "aws:principalaccount") && plain:
+						name(v.Value)
+					case ofWho,
 						strings.Contains(strings.ToLower(v.Value), "${aws:principal"), strings.Contains(strings.ToLower(v.Value), "${aws:user"):
 						out.doubt = "whom " + d.Name + " lets in depends on what " + c.Key.Value + " says of who asks"
 					}
@@ -303,6 +325,8 @@ func (p *prover) toldApart(docs []*policy.Document) *apart {
 			}
 		}
 	}
+	slices.Sort(accounts)
+	accounts = slices.Compact(accounts)
 	stranger := 999999999999
 	for slices.Contains(accounts, fmt.Sprint(stranger)) {
 		stranger--
@@ -310,6 +334,8 @@ func (p *prover) toldApart(docs []*policy.Document) *apart {
 	for _, a := range append(accounts, fmt.Sprint(stranger)) {
 		out.principals = append(out.principals, p.session(a))
 	}
+	slices.Sort(out.principals)
+	out.principals = slices.Compact(out.principals)
 	return out
 }
 
