@@ -55,11 +55,15 @@ type client struct {
 
 // span is a time with a beginning and, once it is known, an end. What it is about
 // may have begun later than from, and certainly has by sure, if that is not
-// zero: a database that is told to stop answers for a while.
-type span struct{ from, to, sure time.Time }
+// zero: a database that is told to stop answers for a while. From back on it may
+// be over, if that is not zero: a database answers before its start says so.
+type span struct{ from, to, sure, back time.Time }
 
-// since reports whether what the span is about has lasted for d at t.
-func (s span) since(t time.Time, d time.Duration) bool { return !s.sure.IsZero() && t.Sub(s.sure) > d }
+// since reports whether what the span is about has lasted for d when something was
+// asked, and was not over when it was answered.
+func (s span) since(asked, got time.Time, d time.Duration) bool {
+	return !s.sure.IsZero() && asked.Sub(s.sure) > d && (s.back.IsZero() || got.Before(s.back))
+}
 
 func (s span) has(t time.Time, before, after time.Duration) bool {
 	return !t.Before(s.from.Add(-before)) && (s.to.IsZero() || t.Before(s.to.Add(after)))
@@ -91,7 +95,7 @@ const (
 	// seen is how soon the health service says what is so, and noticed how soon
 	// the readiness check does: it asks the store once a second and waits 2 s.
 	seen    = 1200 * time.Millisecond
-	noticed = 3200 * time.Millisecond
+	noticed = 3500 * time.Millisecond
 )
 
 // found is the span that has t, with something before and after it.
@@ -159,7 +163,7 @@ func (h *history) late(n *asking) string {
 // long may know that it is.
 func (h *history) stale(n *asking) string {
 	cut := found(h.cut[n.replica], n.asked, 0, 0)
-	if cut != nil && cut.since(n.asked, h.maxStale+blink) {
+	if cut != nil && cut.since(n.asked, n.got, h.maxStale+blink) {
 		return fmt.Sprintf("WRONG ALLOW: an answer %v after the replica was cut off", n.asked.Sub(cut.sure))
 	}
 	return ""
@@ -192,11 +196,11 @@ func (h *history) lie(x *health) string {
 		return "not ready, and nothing is wrong"
 	case cut == nil || !cut.to.IsZero() && !x.asked.Before(cut.to):
 		return ""
-	case x.grpc && cut.since(x.asked, h.maxStale+seen):
+	case x.grpc && cut.since(x.asked, x.got, h.maxStale+seen):
 		return "ready for questions, and knows nothing"
 	case !x.grpc && x.got.Sub(cut.from) < h.maxStale-reached:
 		return "not ready for questions while it may answer them"
-	case x.http && cut.since(x.asked, noticed):
+	case x.http && cut.since(x.asked, x.got, noticed):
 		return "ready, and without a store"
 	}
 	return ""
@@ -210,7 +214,10 @@ func TestJudge(t *testing.T) {
 	good := &client{}
 	revoked := &client{revoking: at(9.9), revoked: at(10), by: 0}
 	h := &history{maxStale: 5 * time.Second}
-	h.cut[2] = []span{{at(20), at(30), at(20)}, {at(50), at(51), at(50)}, {at(60), at(70), at(63)}, {at(80), at(90), time.Time{}}}
+	h.cut[2] = []span{
+		{from: at(20), to: at(30), sure: at(20)}, {from: at(50), to: at(51), sure: at(50)}, {from: at(60), to: at(70), sure: at(63)}, {from: at(80), to: at(90)},
+		{from: at(100), to: at(110), sure: at(100), back: at(106)},
+	}
 	h.down[1] = []span{{from: at(20), to: at(22)}}
 	for _, x := range []struct {
 		replica int
@@ -255,6 +262,8 @@ func TestJudge(t *testing.T) {
 		{2, ownRow, good, 68, allowed, ""},
 		{2, ownRow, good, 68.3, allowed, "WRONG ALLOW"},
 		{2, ownRow, good, 89, allowed, ""},
+		{2, ownRow, good, 105.3, allowed, "WRONG ALLOW"},
+		{2, ownRow, good, 106.1, allowed, ""},
 		{2, ownRow, &client{revoking: at(83), revoked: at(83)}, 88.3, allowed, "WRONG ALLOW"},
 		{2, ownRow, &client{revoking: at(51.5), revoked: at(51.5)}, 54, allowed, ""},
 		{2, ownRow, &client{revoking: at(51.5), revoked: at(51.5)}, 56.1, allowed, "WRONG ALLOW"},
@@ -278,16 +287,20 @@ func TestJudge(t *testing.T) {
 		{1, 26, false, true, true},
 		{2, 22, true, true, false},
 		{2, 22, false, false, true},
-		{2, 23.3, true, true, true},
+		{2, 23.4, true, true, false},
+		{2, 23.6, true, true, true},
 		{2, 24, true, false, false},
 		{2, 26, true, false, false},
 		{2, 26.3, true, false, true},
 		{2, 26.3, false, false, false},
 		{2, 66.1, true, true, false},
-		{2, 66.3, true, true, true},
+		{2, 66.3, true, true, false},
+		{2, 66.6, true, true, true},
 		{2, 31, false, false, false},
 		{2, 35.1, false, true, true},
 		{2, 35.1, true, false, true},
+		{2, 104, true, true, true},
+		{2, 106.1, true, true, false},
 	} {
 		got := h.lie(&health{x.replica, at(x.at), at(x.at), x.grpc, x.http})
 		require.Equal(t, x.lie, got != "", "%+v: %q", x, got)

@@ -417,8 +417,8 @@ func (c *cluster) watch(ctx context.Context, n *node) {
 }
 
 // during notes when something is not as it should be for replicas. f may say when
-// that is sure.
-func (c *cluster) during(of *[3][]span, replicas []int, f func(sure func())) {
+// that is sure, and from when it may be over.
+func (c *cluster) during(of *[3][]span, replicas []int, f func(sure, back func())) {
 	c.mu.Lock()
 	for _, i := range replicas {
 		of[i] = append(of[i], span{from: time.Now()})
@@ -431,14 +431,14 @@ func (c *cluster) during(of *[3][]span, replicas []int, f func(sure func())) {
 			set(&of[i][len(of[i])-1])
 		}
 	}
-	f(func() { mark(func(s *span) { s.sure = time.Now() }) })
+	f(func() { mark(func(s *span) { s.sure = time.Now() }) }, func() { mark(func(s *span) { s.back = time.Now() }) })
 	mark(func(s *span) { s.to = time.Now() })
 }
 
 // restart ends a replica by a signal and starts it again.
 func (c *cluster) restart(i int, s syscall.Signal) {
 	c.t.Helper()
-	c.during(&c.down, []int{i}, func(func()) {
+	c.during(&c.down, []int{i}, func(_, _ func()) {
 		c.stop(c.nodes[i], s)
 		c.start(c.nodes[i])
 	})
@@ -448,7 +448,7 @@ func (c *cluster) restart(i int, s syscall.Signal) {
 // partition has a replica's network fail for some time.
 func (c *cluster) partition(i int, s faultproxy.State, d time.Duration) {
 	c.t.Helper()
-	c.during(&c.cut, []int{i}, func(sure func()) {
+	c.during(&c.cut, []int{i}, func(sure, _ func()) {
 		c.nodes[i].network.Set(s)
 		sure()
 		pauseFor(c.asking, d)
@@ -476,22 +476,23 @@ func (c *cluster) healed(replicas ...int) {
 }
 
 // outage has the database fail for some time.
-func (c *cluster) outage(f func(sure func()) error) {
+func (c *cluster) outage(f func(sure, back func()) error) {
 	c.t.Helper()
 	began := time.Now()
-	c.during(&c.cut, []int{0, 1, 2}, func(sure func()) { require.NoError(c.t, f(sure)) })
+	c.during(&c.cut, []int{0, 1, 2}, func(sure, back func()) { require.NoError(c.t, f(sure, back)) })
 	c.t.Logf("the database was away for %v", time.Since(began).Round(time.Millisecond))
 	c.healed(0, 1, 2)
 }
 
 // abort stops the database at once, and starts it some time later.
-func (c *cluster) abort(d time.Duration) func(func()) error {
-	return func(sure func()) error {
+func (c *cluster) abort(d time.Duration) func(sure, back func()) error {
+	return func(sure, back func()) error {
 		if err := c.database.Abort(); err != nil {
 			return err
 		}
 		sure()
 		pauseFor(c.asking, d)
+		back()
 		return c.database.Start()
 	}
 }
@@ -589,7 +590,7 @@ func TestThreeReplicas(t *testing.T) {
 			for i := range c.nodes {
 				c.restart(i, signals[(i+round)%2])
 			}
-			c.outage(func(func()) error { return c.database.Restart() })
+			c.outage(func(_, _ func()) error { return c.database.Restart() })
 			c.outage(c.abort(time.Second))
 			c.partition(round%3, faultproxy.Swallow, 9*time.Second)
 			if long {
@@ -656,7 +657,7 @@ func TestReplicasControls(t *testing.T) {
 			c := newCluster(t, g.build(t, root), 5*time.Second)
 			c.ending = syscall.SIGKILL // whatever else the fault does
 			wrong := c.run(func() {
-				c.during(&c.cut, []int{0}, func(sure func()) {
+				c.during(&c.cut, []int{0}, func(sure, _ func()) {
 					c.nodes[0].network.Set(g.network)
 					sure()
 					pauseFor(c.asking, 9*time.Second)
