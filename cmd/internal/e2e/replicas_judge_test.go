@@ -215,7 +215,10 @@ func TestJudge(t *testing.T) {
 	revoked := &client{revoking: at(9.9), revoked: at(10), by: 0}
 	h := &history{maxStale: 5 * time.Second}
 	h.cut[2] = []span{
-		{from: at(20), to: at(30), sure: at(20)}, {from: at(50), to: at(51), sure: at(50)}, {from: at(60), to: at(70), sure: at(63)}, {from: at(80), to: at(90)},
+		{from: at(20), to: at(30), sure: at(20)},
+		{from: at(50), to: at(51), sure: at(50)},
+		{from: at(60), to: at(70), sure: at(63)},
+		{from: at(80), to: at(90)},
 		{from: at(100), to: at(110), sure: at(100), back: at(106)},
 	}
 	h.down[1] = []span{{from: at(20), to: at(22)}}
