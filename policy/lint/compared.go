@@ -138,7 +138,7 @@ var formats = map[string]struct {
 	"aws:sourcevpc":            {"vpc-ID", func(v string) bool { return resourceID(v, "vpc-") }},
 	"aws:sourcevpce":           {"vpce-ID", func(v string) bool { return resourceID(v, "vpce-") }},
 	"aws:sourceaccount":        {"twelve digits", accountID},
-	"aws:principalaccount":     {"twelve digits", accountID},
+	"aws:principalaccount":     {"twelve digits", func(v string) bool { return accountID(v) || v == "anonymous" }},
 	"aws:resourceaccount":      {"twelve digits", accountID},
 	"aws:calledvia":            {"the name of a service such as athena.amazonaws.com", serviceName},
 	"aws:calledviafirst":       {"the name of a service such as athena.amazonaws.com", serviceName},

@@ -141,8 +141,11 @@ func (l *linter) assumed(s *statement, e policy.PrincipalEntry) {
 	if l.kind != policy.Trust {
 		return
 	}
-	if e.Type == policy.PrincipalAWS && e.Value == "*" && !slices.ContainsFunc(s.conditions, ofPrincipal) {
-		l.find("trust-anyone", e.Pos, "every account may assume the role")
+	if e.Type == policy.PrincipalAWS && e.Value == "*" {
+		if !slices.ContainsFunc(s.conditions, ofPrincipal) {
+			l.find("trust-anyone", e.Pos, "every account may assume the role")
+		}
+		return // whichever operation it is
 	}
 	want := assumes(e)
 	switch covered := func(action string) bool { return l.covers(s, action) }; {
