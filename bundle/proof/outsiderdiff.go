@@ -28,8 +28,7 @@ func DiffOutsiders(ctx context.Context, now, old *bundle.Bundle, o Options, n in
 		return nil, nil
 	}
 	if now.Account != old.Account || now.Partition != old.Partition {
-		doubt := analysis.Direction{Reason: "the bundles are of two accounts: whom their resources let in is not compared"}
-		return []OutsiderChange{{"*", analysis.Difference{Gained: doubt, Lost: doubt}}}, nil
+		return []OutsiderChange{{"*", *doubted("the bundles are of two accounts: whom their resources let in is not compared")}}, nil
 	}
 	p := &prover{Options: &o, bundle: now, other: old}
 	limits := slices.Concat(guardrails(now), guardrails(old))
@@ -88,58 +87,52 @@ func said(b *bundle.Bundle, name string) string {
 
 // diffOutsider joins what changed for all for whom a name stands.
 func (p *prover) diffOutsider(ctx context.Context, o *outsider, n int) (*analysis.Difference, error) {
-	same := analysis.Direction{Verdict: analysis.Never, Complete: true}
-	out := &analysis.Difference{Gained: same, Lost: same}
-	doubt := o.doubt
 	if o.silent {
-		doubt = "what changed for " + o.name + " is not known: nothing is asked about services"
+		return doubted("what changed for " + o.name + " is not known: nothing is asked as a service, or as somebody who was deleted"), nil
 	}
+	out := unchanged()
 	for _, principal := range o.principals {
-		q := &analysis.Question{Vocabulary: p.Vocabulary, Limits: p.Limits, Principal: principal, Keys: TimeKeys(p.At)}
-		for _, side := range []struct {
-			of *bundle.Bundle
-			to **analysis.Policies
-		}{{p.bundle, &q.By}, {p.other, &q.Not}} {
-			policies, err := Policies(side.of, &bundle.Role{}, "")
-			if err != nil {
-				return nil, err
-			}
-			*side.to = policies
-		}
-		foreign := accountOf(principal) != p.bundle.Account
-		if foreign {
-			all, err := parse(statement("Allow", []string{"*"}, []string{"*"}, nil))
-			if err != nil {
-				return nil, err
-			}
-			for _, side := range []*analysis.Policies{q.By, q.Not} {
-				side.Identity, side.ServiceControl = []*policy.Document{all}, nil
-			}
-		}
-		parts, reason, err := split(ctx, sides{p.bundle, p.other}, q)
+		q, err := p.ofBoth(principal)
 		if err != nil {
 			return nil, err
 		}
-		if reason != "" {
-			doubt = reason
-		}
-		for _, part := range parts {
-			if foreign {
-				if err := acrossAccounts(part, p.bundle.Account); err != nil {
-					return nil, err
-				}
+		d, err := diff(ctx, sides{p.bundle, p.other}, q, n, func(part *analysis.Question) error {
+			if accountOf(principal) == p.bundle.Account {
+				return nil
 			}
-			d, err := analysis.Diff(ctx, part, n)
-			if err != nil {
-				return nil, err
-			}
-			join(&out.Gained, &d.Gained, n)
-			join(&out.Lost, &d.Lost, n)
+			return acrossAccounts(part, p.bundle.Account)
+		})
+		if err != nil {
+			return nil, err
 		}
+		joinBoth(out, d, n)
 	}
-	if doubt != "" {
-		join(&out.Gained, &analysis.Direction{Reason: doubt}, n)
-		join(&out.Lost, &analysis.Direction{Reason: doubt}, n)
+	if o.doubt != "" {
+		joinBoth(out, doubted(o.doubt), n)
 	}
 	return out, nil
+}
+
+// ofBoth asks what a principal may do by one bundle and not by the other. Its own
+// policies are those of its account: none where that is the bundles', and all
+// that it wants elsewhere.
+func (p *prover) ofBoth(principal string) (*analysis.Question, error) {
+	by, err := Policies(p.bundle, &bundle.Role{}, "")
+	if err != nil {
+		return nil, err
+	}
+	not, err := Policies(p.other, &bundle.Role{}, "")
+	if err != nil {
+		return nil, err
+	}
+	all, err := parse(statement("Allow", []string{"*"}, []string{"*"}, nil))
+	if err != nil {
+		return nil, err
+	}
+	if accountOf(principal) != p.bundle.Account {
+		for _, side := range []*analysis.Policies{by, not} {
+			side.Identity, side.ServiceControl = []*policy.Document{all}, nil
+		}
+	}
+	return &analysis.Question{Vocabulary: p.Vocabulary, Limits: p.Limits, Principal: principal, Keys: TimeKeys(p.At), By: by, Not: not}, nil
 }

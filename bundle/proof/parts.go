@@ -32,25 +32,46 @@ func SearchBetween(ctx context.Context, by, not *bundle.Bundle, q *analysis.Ques
 // the policies of the role in now, q.Not those in old, and neither has one of a
 // resource. A bundle without the role is nil: nobody has it there.
 func Diff(ctx context.Context, now, old *bundle.Bundle, q *analysis.Question, n int) (*analysis.Difference, error) {
-	parts, doubt, err := split(ctx, sides{now, old}, q)
+	return diff(ctx, sides{now, old}, q, n, func(*analysis.Question) error { return nil })
+}
+
+// diff is Diff; each says more of what is asked of a part.
+func diff(ctx context.Context, of sides, q *analysis.Question, n int, each func(*analysis.Question) error) (*analysis.Difference, error) {
+	parts, doubt, err := split(ctx, of, q)
 	if err != nil {
 		return nil, err
 	}
-	all := analysis.Direction{Verdict: analysis.Never, Complete: true}
-	out := &analysis.Difference{Gained: all, Lost: all}
+	out := unchanged()
 	for _, part := range parts {
+		if err := each(part); err != nil {
+			return nil, err
+		}
 		d, err := analysis.Diff(ctx, part, n)
 		if err != nil {
 			return nil, err
 		}
-		join(&out.Gained, &d.Gained, n)
-		join(&out.Lost, &d.Lost, n)
+		joinBoth(out, d, n)
 	}
 	if doubt != "" {
-		join(&out.Gained, &analysis.Direction{Reason: doubt}, n)
-		join(&out.Lost, &analysis.Direction{Reason: doubt}, n)
+		joinBoth(out, doubted(doubt), n)
 	}
 	return out, nil
+}
+
+// unchanged is a difference of which nothing has been found yet.
+func unchanged() *analysis.Difference {
+	none := analysis.Direction{Verdict: analysis.Never, Complete: true}
+	return &analysis.Difference{Gained: none, Lost: none}
+}
+
+// doubted is a difference that is not known, for a reason.
+func doubted(why string) *analysis.Difference {
+	return &analysis.Difference{Gained: analysis.Direction{Reason: why}, Lost: analysis.Direction{Reason: why}}
+}
+
+func joinBoth(all, part *analysis.Difference, n int) {
+	join(&all.Gained, &part.Gained, n)
+	join(&all.Lost, &part.Lost, n)
 }
 
 // join adds what was found of a part to what was found of others: no more than n

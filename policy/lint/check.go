@@ -97,7 +97,7 @@ func Check(d *policy.Document, kind policy.Kind, o Options) []Finding {
 	if kind < policy.Identity || kind > policy.ResourceControl {
 		return faults(d.Name, err)
 	}
-	l := &linter{Options: o, doc: d, kind: kind, lines: lineStarts(o.Source), patterns: map[string]*conditions.Pattern{}}
+	l := &linter{Options: o, doc: d, kind: kind, lines: lineStarts(o.Source), patterns: map[string]*conditions.Pattern{}, sids: map[string]bool{}}
 	l.document()
 	if err != nil {
 		for _, f := range faults(d.Name, err) {
@@ -122,6 +122,7 @@ type linter struct {
 	// patterns are the compiled actions, by their text; nil for those that are
 	// refused.
 	patterns map[string]*conditions.Pattern
+	sids     map[string]bool // of the statements before
 }
 
 // find notes a finding at the place that is being looked at.

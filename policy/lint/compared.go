@@ -69,7 +69,7 @@ func (l *linter) compared(s *statement, c *condition) {
 		l.find("untrusted-key", c.Key.Pos, "%s is a header: callers write it as they like", c.Key.Value)
 	}
 	if deny := s.Effect == policy.Deny; c.key == "s3:prefix" && deny != c.negated() {
-		l.find("s3-prefix-negated", c.Operator.Pos, "a shorter prefix lists what %q is about too", c.Values[0].Value)
+		l.find("s3-prefix-negated", c.Operator.Pos, "a shorter prefix, or none, lists the same objects too")
 	}
 	for _, v := range c.Values {
 		l.anyValue(c, v)
@@ -87,16 +87,17 @@ func (l *linter) anyValue(c *condition, v policy.Value) {
 	if !strings.HasPrefix(c.base, "String") || !strings.HasSuffix(c.base, "Like") || v.Value == "" || strings.Trim(v.Value, "*") != "" {
 		return
 	}
-	switch present := `"false"`; {
+	null := "false"
+	if c.negated() {
+		null = "true"
+	}
+	switch {
 	case c.negated() && c.quantifier == "ForAnyValue":
 		l.find("compares-nothing", v.Pos, "%s with %q never holds", c.Operator.Value, v.Value)
 	case !c.negated() && (c.ifExists || c.quantifier == "ForAllValues"):
 		l.find("compares-nothing", v.Pos, "%s with %q always holds", c.Operator.Value, v.Value)
 	default:
-		if c.negated() {
-			present = `"true"`
-		}
-		l.find("any-value", v.Pos, `%s with %q says "Null": {%q: %s}`, c.Operator.Value, v.Value, c.Key.Value, present)
+		l.find("any-value", v.Pos, `%s with %q says "Null": {%q: %q}`, c.Operator.Value, v.Value, c.Key.Value, null)
 	}
 }
 

@@ -72,14 +72,14 @@ func (l *linter) principals(s *statement) {
 		member = "NotPrincipal"
 	}
 	l.in(member, func() {
-		for i, e := range s.Principal.Entries {
-			l.in(e.Type.String(), func() {
-				l.reference(s.Principal, i)
-				if s.Effect == policy.Allow && !s.Principal.Not {
+		l.references(s.Principal)
+		for _, e := range s.Principal.Entries {
+			if s.Effect == policy.Allow && !s.Principal.Not {
+				l.in(e.Type.String(), func() {
 					l.service(s, e)
 					l.assumed(s, e)
-				}
-			})
+				})
+			}
 		}
 	})
 	services := func(e policy.PrincipalEntry) bool { return e.Type == policy.PrincipalService }
@@ -88,20 +88,27 @@ func (l *linter) principals(s *statement) {
 	}
 }
 
-// reference looks at how a principal is written.
-func (l *linter) reference(p *policy.Principal, i int) {
-	e := p.Entries[i]
-	if e.Type == policy.PrincipalAWS && (strings.HasPrefix(e.Value, "AROA") || strings.HasPrefix(e.Value, "AIDA")) {
-		l.find("principal-id", e.Pos, "%s is the id of a role or a user, most likely of one that was deleted", e.Value)
+// references looks at how principals are written.
+func (l *linter) references(p *policy.Principal) {
+	type named struct {
+		of   policy.PrincipalType
+		text string
 	}
-	for j, other := range p.Entries {
-		switch {
-		case other.Type != e.Type || i == j:
-		case j < i && other.Value == e.Value:
-			l.findFix(l.remove(e.Pos), "redundant-principal", e.Pos, "%s stands twice", e.Value)
-		case !p.Not && sessionOf(e.Value, other.Value): // NotPrincipal needs both
-			l.find("redundant-principal", e.Pos, "%s is a session of %s", e.Value, other.Value)
-		}
+	seen := map[named]bool{}
+	few := len(p.Entries)*len(p.Entries) <= maxPairs
+	for _, e := range p.Entries {
+		l.in(e.Type.String(), func() {
+			if e.Type == policy.PrincipalAWS && (strings.HasPrefix(e.Value, "AROA") || strings.HasPrefix(e.Value, "AIDA")) {
+				l.find("principal-id", e.Pos, "%s is the id of a role or a user, most likely of one that was deleted", e.Value)
+			}
+			role := func(other policy.PrincipalEntry) bool { return sessionOf(e.Value, other.Value) }
+			if seen[named{e.Type, e.Value}] {
+				l.findFix(l.remove(e.Pos), "redundant-principal", e.Pos, "%s stands twice", e.Value)
+			} else if i := slices.IndexFunc(p.Entries, role); !p.Not && few && i >= 0 { // NotPrincipal needs both
+				l.find("redundant-principal", e.Pos, "%s is a session of %s", e.Value, p.Entries[i].Value)
+			}
+			seen[named{e.Type, e.Value}] = true
+		})
 	}
 }
 
@@ -133,7 +140,8 @@ func (l *linter) serviceConditions(s *statement) {
 // ofPrincipal reports whether a condition lets in those of an account alone, by
 // their organisation, account, name or tags.
 func ofPrincipal(c condition) bool {
-	return strings.HasPrefix(c.key, "aws:principal") && !strings.Contains(c.key, "service") && !c.negated() && !c.ifExists && !c.null("true")
+	service := strings.HasPrefix(c.key, "aws:principalservice") || c.key == "aws:principalisawsservice"
+	return strings.HasPrefix(c.key, "aws:principal") && !service && !c.negated() && !c.ifExists && !c.null("true")
 }
 
 // assumed looks at who may get a role.

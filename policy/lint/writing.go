@@ -3,7 +3,6 @@ package lint
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/rowan-authz/rowan/conditions"
@@ -176,13 +175,14 @@ func (l *linter) text(t policy.Text) {
 
 func (l *linter) sid(s *statement) {
 	l.in("Sid", func() {
-		switch same := func(other policy.Statement) bool { return other.Sid.Value == s.Sid.Value }; {
+		switch {
 		case s.Sid.Pos == (policy.Position{}):
 		case s.Sid.Value == "":
 			l.find("empty-sid", s.Sid.Pos, "the Sid is empty")
-		case slices.ContainsFunc(l.doc.Statements[:s.Index], same):
+		case l.sids[s.Sid.Value]:
 			l.find("repeated-sid", s.Sid.Pos, "%q stands twice", s.Sid.Value)
 		}
+		l.sids[s.Sid.Value] = true
 	})
 }
 
